@@ -1,0 +1,80 @@
+# Needs Python 3.11 or newer, make and network. Everything is installed into .venv; the system stays as it is.
+
+SHELL := bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+
+# The first interpreter that is new enough and can make an environment (Debian packs venv separately).
+CANDIDATES := python3 python3.13 python3.12 python3.11 python3.14 python
+PYTHON ?= $(shell for p in $(CANDIDATES); do \
+	$$p -c 'import ensurepip, venv, sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$p && break; done)
+BIN := .venv/bin
+STAMP := .venv/installed
+
+.PHONY: help
+help: ## Show this list
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | while IFS=$$'\t' read -r name text; do \
+		printf '  make %-9s %s\n' "$$name" "$$text"; done
+
+.PHONY: install
+install: $(STAMP) ## Make .venv with cjstream, editable, and all that tests and the demo need
+
+$(STAMP): pyproject.toml
+	@test -n "$(PYTHON)" || { echo 'error: no Python 3.11+ with venv; install one, or say make PYTHON=...' >&2; exit 2; }
+	test -x $(BIN)/pip || $(PYTHON) -m venv .venv
+	@# setuptools warns of every editable install
+	PYTHONWARNINGS=ignore $(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[local,dev]'
+	@touch $@
+
+.PHONY: demo
+demo: install ## A live journey on a real Kafka in this terminal; Ctrl-C stops all of it
+	@$(BIN)/cjstream demo
+
+.PHONY: test
+test: install ## All tests, with the real broker that they start
+	$(BIN)/python -m pytest
+
+.PHONY: cover
+cover: install ## The core's tests, with branch coverage
+	$(BIN)/python -m pytest --quiet --cov tests/core
+
+.PHONY: fmt
+fmt: install ## Format and mend what can be mended
+	$(BIN)/ruff format
+	$(BIN)/ruff check --fix
+
+.PHONY: lint
+lint: install ## Style and format, changing nothing
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+
+.PHONY: type
+type: install ## Types, strictly
+	$(BIN)/mypy
+
+.PHONY: imports
+imports: install ## Who may import whom
+	$(BIN)/lint-imports --no-logo
+
+.PHONY: docs
+docs: install ## Write the generated reference pages anew
+	$(BIN)/python tools/docs.py
+
+.PHONY: check
+check: ## All that CI runs
+	@.ci/run
+
+.PHONY: tools
+tools: ## Tools from outside PyPI that checks need
+	@echo 'none is needed: all come from PyPI with make install'
+
+.PHONY: bench
+bench: install ## Throughput and latency on this machine
+	$(BIN)/python bench/throughput.py
+	$(BIN)/python bench/latency.py
+
+.PHONY: clean
+clean: ## Remove what make and the checks made
+	rm -rf .venv .cache build dist *.egg-info .coverage .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache
+	find agents bench cjstream tests tools -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -1,0 +1,116 @@
+"""Write the reference pages that are made from code: settings, metrics, commands. `--check` only compares.
+
+Not part of the package: it is of use in a checkout only.
+"""
+
+import sys
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from inspect import cleandoc
+from pathlib import Path
+
+import click
+
+from cjstream.cli import main as cjstream
+from cjstream.metrics import METRICS
+from cjstream.settings import SETTINGS
+
+REFERENCE = Path(__file__).parents[1] / "docs" / "reference"
+MADE_FROM = "<!-- Made by `make docs` from {}. Change it there. -->\n"
+
+
+def table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    """Return a Markdown table; cells may hold any text without line breaks."""
+    cells = [[cell.replace("|", "\\|") for cell in line] for line in (head, ["---"] * len(head), *rows)]
+    return "".join(f"| {' | '.join(line)} |\n" for line in cells)
+
+
+def code(text: str) -> str:
+    """Return inline code, or nothing for nothing."""
+    return f"`{text}`" if text else ""
+
+
+def settings() -> str:
+    """Return the page of settings."""
+    rows = [(code(row.env), code(row.default), row.help) for row in SETTINGS]
+    return f"""# Settings
+
+{MADE_FROM.format("cjstream/settings.py")}
+Settings are environment variables, read once at start. An empty one counts as not set. A bad value ends the
+command with exit code 2 and names the variable, the value and what is allowed.
+
+{table(("variable", "default", "meaning"), rows)}"""
+
+
+def metrics() -> str:
+    """Return the page of metrics."""
+    rows = [
+        (code(name), row.kind, row.unit, ", ".join(map(code, row.labels)), row.help) for name, row in METRICS.items()
+    ]
+    return f"""# Metrics
+
+{MADE_FROM.format("cjstream/metrics.py")}
+A worker serves these at `/metrics`, port 9464 unless set otherwise, as Prometheus or OpenMetrics text. No
+label ever holds a customer id. A null stage is written `none`.
+
+{table(("metric", "kind", "unit", "labels", "meaning"), rows)}"""
+
+
+def commands() -> str:
+    """Return the page of commands."""
+    sections = "\n".join(sections_of(cjstream, click.Context(cjstream, info_name="cjstream")))
+    return f"""# Command line
+
+{MADE_FROM.format("cjstream/cli/")}
+Every command has `--help`.
+
+{sections}
+How commands end: [exit codes](exit-codes.md).
+"""
+
+
+def sections_of(command: click.Command, context: click.Context) -> Iterator[str]:
+    """Yield the section of a command, then those of the commands below it."""
+    usage = " ".join([context.command_path, *command.collect_usage_pieces(context)])
+    text = cleandoc(command.help or "").replace("\b\n", "")  # \b: click's mark of a paragraph not to be rewrapped
+    yield f"## {context.command_path}\n\n```\n{usage}\n```\n\n{text}\n\n{options_of(command, context)}"
+    if isinstance(command, click.Group):
+        for name in command.list_commands(context):
+            child = command.get_command(context, name)
+            assert child is not None, f"{name} is listed but missing"
+            yield from sections_of(child, click.Context(child, info_name=name, parent=context))
+
+
+def options_of(command: click.Command, context: click.Context) -> str:
+    """Return the table of a command's own options, or nothing."""
+    records = [record for param in command.params if (record := param.get_help_record(context))]
+    rows = [(code(names), " ".join(text.split())) for names, text in records]
+    return table(("option", "meaning"), rows) if rows else ""
+
+
+PAGES: dict[str, Callable[[], str]] = {"settings.md": settings, "metrics.md": metrics, "cli.md": commands}
+
+
+def stale() -> list[str]:
+    """Return the names of pages that differ from what the code says."""
+    return [name for name, page in PAGES.items() if not is_fresh(REFERENCE / name, page())]
+
+
+def is_fresh(file: Path, text: str) -> bool:
+    """Return whether a file holds exactly this text."""
+    return file.exists() and file.read_text("utf-8") == text
+
+
+def main(arguments: list[str]) -> int:
+    """Write the stale pages, or with `--check` name them and return 1."""
+    names = stale()
+    if arguments == ["--check"]:
+        print("\n".join(f"stale: docs/reference/{name}; run make docs" for name in names) or "all fresh")
+        return 1 if names else 0
+    for name in names:
+        (REFERENCE / name).write_text(PAGES[name](), "utf-8")
+        print(f"wrote docs/reference/{name}")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
