@@ -1,0 +1,201 @@
+"""CustomerState: one customer in all journeys; and the byte forms of all that the changelog holds.
+
+A value starts with a version byte and a flag byte; the rest is MessagePack of an array, so fields may only be added
+at the end, with defaults. Bytes of every released version stay readable: tests/core/states/ keeps some of each.
+Keys of customers are their ids in UTF-8. Keys that start with a zero byte are reserved: no id holds one.
+"""
+
+from hashlib import blake2b
+from typing import Any, TypeVar
+
+import msgspec
+
+from cjstream.errors import StateMismatch
+
+VERSION = 1
+HAS_PENDING = 1  # flag: `pending` is not empty, so restore finds such values without decoding all
+RECENT_IDS = 16  # how many touchpoint ids a customer's window of duplicates holds
+ENTRY_BYTES = 10  # 8 of the id's hash, 2 of the payload's fingerprint
+
+POSITION_KEY = b"\x00p"
+DEFINITION_PREFIX = b"\x00d"
+MARKER_PREFIX = b"\x00e"
+
+Fence = tuple[int, int]  # (epoch of the input topic, offset)
+_Kind = TypeVar("_Kind")
+
+
+class Visit(msgspec.Struct, array_like=True, frozen=True):
+    """One stay in a stage: its index in the definition, and the touchpoint that began it."""
+
+    stage: int
+    at_ms: int
+    sequence: int
+    touchpoint_id: str
+    inferred: bool = False
+
+
+class Reached(msgspec.Struct, array_like=True, frozen=True):
+    """The earliest touchpoint that met the goal."""
+
+    at_ms: int
+    sequence: int
+    touchpoint_id: str
+
+
+class Instance(msgspec.Struct, array_like=True, frozen=True):
+    """One run through a journey under one definition, given by its hash; `visits` in order, the last is where it is."""
+
+    definition: str
+    key: str = ""
+    round: int = 0
+    visits: tuple[Visit, ...] = ()
+    goal: Reached | None = None
+
+
+class JourneyState(msgspec.Struct, array_like=True, frozen=True):
+    """A customer in one journey: the last sequence sent, and the instances, newest last."""
+
+    sequence: int = 0
+    instances: tuple[Instance, ...] = ()
+
+
+class Latest(msgspec.Struct, array_like=True, frozen=True):
+    """The value of an attribute at the customer's newest touchpoint that has one; ties: sequence, then value."""
+
+    at_ms: int
+    sequence: int
+    value: str
+
+
+class PendingRecord(msgspec.Struct, array_like=True, frozen=True):
+    """One record to send, as it will be on the wire; `topic` is a role such as `signals`."""
+
+    topic: str
+    value: bytes | None
+    headers: tuple[tuple[str, bytes], ...] = ()
+
+
+class CustomerState(msgspec.Struct, array_like=True, frozen=True):
+    """All that is kept of one customer. `fence`: the last input position applied. `newest_ms`: the customer's clock.
+
+    `recent` is the window of duplicate ids, ENTRY_BYTES each, newest last. `erased_at_ms`: touchpoints up to then
+    belong to somebody forgotten. `pending`: outputs of a step fired by the clock, not yet known to be sent.
+    """
+
+    fence: Fence = (0, -1)
+    newest_ms: int = -1
+    recent: bytes = b""
+    journeys: dict[str, JourneyState] = {}
+    account_id: Latest | None = None
+    persona: Latest | None = None
+    channel: Latest | None = None
+    erased_at_ms: int | None = None
+    pending: tuple[PendingRecord, ...] = ()
+
+
+class Marker(msgspec.Struct, array_like=True, frozen=True):
+    """What stays of an erased customer: the fence, the erasure's time, the last sequence per journey."""
+
+    fence: Fence
+    erased_at_ms: int
+    sequences: dict[str, int] = {}
+
+
+class Position(msgspec.Struct, array_like=True, frozen=True):
+    """How far a partition was applied: the last record's position, timestamp (-1: none) and value hash.
+
+    `pending_acked`: outputs of clock-fired steps up to this changelog offset are durable.
+    """
+
+    fence: Fence = (0, -1)
+    timestamp_ms: int = -1
+    value_hash: bytes = b""
+    pending_acked: int = -1
+
+
+_encoder = msgspec.msgpack.Encoder()
+_decoders: dict[type, msgspec.msgpack.Decoder[Any]] = {
+    kind: msgspec.msgpack.Decoder(kind) for kind in (CustomerState, Marker, Position)
+}
+
+
+def encode(value: CustomerState | Marker | Position) -> bytes:
+    """Return the byte form of a changelog value."""
+    flags = HAS_PENDING if isinstance(value, CustomerState) and value.pending else 0
+    return bytes((VERSION, flags)) + _encoder.encode(value)
+
+
+def decode_state(data: bytes) -> CustomerState:
+    """Return the customer of `encode`. Raises StateMismatch for bytes of an unknown version, or damaged ones."""
+    return _decode(data, CustomerState)
+
+
+def decode_marker(data: bytes) -> Marker:
+    """Return the erasure marker of `encode`; raises as `decode_state`."""
+    return _decode(data, Marker)
+
+
+def decode_position(data: bytes) -> Position:
+    """Return the position record of `encode`; raises as `decode_state`."""
+    return _decode(data, Position)
+
+
+def _decode(data: bytes, kind: type[_Kind]) -> _Kind:
+    version = data[0] if data else None
+    if version != VERSION:
+        raise StateMismatch(f"state of version {version} is newer than this cjstream", "upgrade cjstream")
+    try:
+        return _decoders[kind].decode(memoryview(data)[2:])  # type: ignore[no-any-return]
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        raise StateMismatch(f"a value in the state changelog is damaged ({error})", "restore the changelog") from None
+
+
+class _Head(msgspec.Struct, array_like=True):
+    fence: Fence
+
+
+_head_decoder = msgspec.msgpack.Decoder(_Head)
+
+
+def fence_of(data: bytes) -> Fence:
+    """Return the fence of an encoded customer, marker or position, decoding nothing else."""
+    return _head_decoder.decode(memoryview(data)[2:]).fence
+
+
+def has_pending(data: bytes) -> bool:
+    """Return whether an encoded customer carries pending outputs, without decoding it."""
+    return bool(data[1] & HAS_PENDING)
+
+
+def is_reserved(key: bytes) -> bool:
+    """Return whether `key` is ours and no customer's."""
+    return key[:1] == b"\x00"
+
+
+def marker_key(customer_id: str, secret: bytes) -> bytes:
+    """Return the reserved key of a customer's erasure marker: a hash keyed with at most 64 bytes of `secret`."""
+    return MARKER_PREFIX + blake2b(customer_id.encode(), digest_size=16, key=secret[:64]).digest()
+
+
+def definition_key(content_hash: str) -> bytes:
+    """Return the reserved key under which a definition is kept."""
+    return DEFINITION_PREFIX + content_hash.encode()
+
+
+def id_entry(touchpoint_id: str, fingerprint: int) -> bytes:
+    """Return one entry of the window of recent ids."""
+    return blake2b(touchpoint_id.encode(), digest_size=8).digest() + (fingerprint & 0xFFFF).to_bytes(2, "big")
+
+
+def find_entry(recent: bytes, entry: bytes) -> bytes | None:
+    """Return the entry of the same id in the window, or None. Its last two bytes tell if the payload is known too."""
+    at = recent.find(entry[:8])
+    while at >= 0 and at % ENTRY_BYTES:
+        at = recent.find(entry[:8], at + 1)
+    return recent[at : at + ENTRY_BYTES] if at >= 0 else None
+
+
+def remember(recent: bytes, entry: bytes) -> bytes:
+    """Return the window with `entry` added and the oldest dropped when it is full."""
+    return (recent + entry)[-RECENT_IDS * ENTRY_BYTES :]

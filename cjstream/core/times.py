@@ -1,0 +1,49 @@
+"""Event time: integer milliseconds since the epoch inside, RFC 3339 on the wire."""
+
+import re
+from datetime import UTC, datetime, timedelta
+from functools import lru_cache
+
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+MAX_MS = 253_402_300_799_999  # 9999-12-31T23:59:59.999Z, the last moment RFC 3339 can write
+RFC3339 = re.compile(r"\d{4}-\d\d-\d\d[Tt]\d\d:\d\d:\d\d(\.\d{1,9})?([Zz]|[+-][0-2]\d:[0-5]\d)", re.ASCII)
+DURATION = re.compile(r"(\d{1,9})(ms|s|m|h|d)", re.ASCII)
+UNIT_MS = {"ms": 1, "s": 1_000, "m": 60_000, "h": 3_600_000, "d": 86_400_000}
+
+
+def parse_time(value: object) -> int | None:
+    """Return an RFC 3339 text with zone, or integer milliseconds, as milliseconds; None if it is neither.
+
+    Fractions below a millisecond are cut off. Nothing is guessed: no zone, seconds as a number, leap seconds and
+    times outside 1970..9999 are None. Source: RFC 3339 section 5.6.
+    """
+    if isinstance(value, str):
+        return _parse_text(value)
+    if isinstance(value, int) and not isinstance(value, bool) and 0 <= value <= MAX_MS:
+        return value
+    return None
+
+
+def _parse_text(text: str) -> int | None:
+    if not RFC3339.fullmatch(text):
+        return None
+    try:
+        delta = datetime.fromisoformat(text.upper()) - EPOCH
+    except (ValueError, OverflowError):
+        return None
+    ms = delta.days * 86_400_000 + delta.seconds * 1_000 + delta.microseconds // 1_000
+    return ms if 0 <= ms <= MAX_MS else None
+
+
+@lru_cache(maxsize=1 << 14)  # one moment is told several times: as a transition, an entry, a conversion
+def format_time(ms: int) -> str:
+    """Return milliseconds since the epoch as RFC 3339, UTC, milliseconds: `2026-01-01T00:00:00.000Z`."""
+    return (EPOCH + timedelta(milliseconds=ms)).isoformat(timespec="milliseconds")[:23] + "Z"
+
+
+def parse_duration(text: object) -> int | None:
+    """Return `30s`, `15m`, `4h`, `14d` or `500ms` as milliseconds; None if it is no such text. 0 needs no unit."""
+    if text == 0 and not isinstance(text, bool):
+        return 0
+    match = DURATION.fullmatch(text) if isinstance(text, str) else None
+    return int(match[1]) * UNIT_MS[match[2]] if match else None

@@ -1,0 +1,80 @@
+"""Journey definitions: the shipped ones, and how a YAML file becomes one."""
+
+from collections.abc import Iterator
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+from ruamel.yaml import YAML
+from ruamel.yaml.comments import CommentedMap, CommentedSeq
+from ruamel.yaml.error import MarkedYAMLError, YAMLError
+from ruamel.yaml.scalarbool import ScalarBoolean
+
+from cjstream.core.definition import JourneyDefinition, compile_definition
+from cjstream.errors import DefinitionError, Problem
+
+DEFAULT = "shop"
+
+
+def load(path: Path | str) -> JourneyDefinition:
+    """Return the definition of a YAML 1.2 file. Raises DefinitionError with every fault and its line; reads a file."""
+    try:
+        text = Path(path).read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        reason = error.strerror if isinstance(error, OSError) else "is not UTF-8"
+        raise DefinitionError(str(path), [Problem("", None, f"cannot be read: {reason}")]) from None
+    return parse(text, str(path))
+
+
+def shipped(name: str = DEFAULT) -> JourneyDefinition:
+    """Return a definition that comes with cjstream, such as `shop`."""
+    return parse((files(__name__) / f"{name}.yaml").read_text(encoding="utf-8"), name)
+
+
+def parse(text: str, source: str) -> JourneyDefinition:
+    """Return the definition of a YAML text; as `load`."""
+    try:
+        tree = YAML().load(text)
+        data = _plain(tree)
+    except MarkedYAMLError as error:
+        line = error.problem_mark.line + 1 if error.problem_mark else None
+        raise DefinitionError(source, [Problem("", line, f"is no YAML: {error.problem}")]) from None
+    except (YAMLError, ValueError, RecursionError) as error:  # a control character, a number of 5,000 digits, `&a [*a]`
+        raise DefinitionError(source, [Problem("", None, f"is no YAML: {str(error).splitlines()[0]}")]) from None
+    try:
+        return compile_definition(data, source)
+    except DefinitionError as error:
+        lines = dict(_lines(tree, ""))
+        raise DefinitionError(
+            source, [problem._replace(line=_line(problem.path, lines)) for problem in error.problems]
+        ) from None
+
+
+def _plain(node: Any) -> Any:
+    if isinstance(node, dict):
+        return {_plain(key): _plain(value) for key, value in node.items()}
+    if isinstance(node, list):
+        return [_plain(item) for item in node]
+    if isinstance(node, ScalarBoolean):  # an int, to Python
+        return bool(node)
+    for kind in (bool, int, float, str):  # ruamel's scalars are subclasses that remember their spelling
+        if isinstance(node, kind):
+            return kind(node)
+    return node
+
+
+def _lines(node: Any, path: str) -> Iterator[tuple[str, int]]:
+    if not isinstance(node, CommentedMap | CommentedSeq):
+        return
+    yield path, node.lc.line + 1
+    pairs: Any = node.items() if isinstance(node, dict) else enumerate(node)
+    for key, value in pairs:
+        where = f"{path}[{key}]" if isinstance(key, int) else f"{path}.{key}" if path else str(key)
+        yield where, (node.lc.item(key) if isinstance(key, int) else node.lc.key(key))[0] + 1
+        yield from _lines(value, where)
+
+
+def _line(path: str, lines: dict[str, int]) -> int | None:
+    while path and path not in lines:
+        path = path[: max(path.rfind("."), path.rfind("["), 0)]
+    return lines.get(path)

@@ -1,0 +1,1 @@
+"""Bytes to touchpoints, outputs to bytes."""

@@ -1,0 +1,170 @@
+"""The wire: bytes to a touchpoint or the reason it is none, outputs to bytes. The only importer of orjson."""
+
+import json
+from collections.abc import Sequence
+from hashlib import sha256
+from typing import Any, NamedTuple, NoReturn
+from zlib import crc32
+
+import msgspec
+import orjson
+
+from cjstream.core.outputs import Forgotten, Output, Signal, StageTransition
+from cjstream.core.touchpoint import MAX_DEPTH, Erasure, Rejection, Touchpoint, depth_exceeds, is_id, parse
+
+MAX_VALUE_BYTES = 1 << 20  # Kafka's own default limit of a record
+MAX_INTEGER_DIGITS = 20  # what 64 bits hold; longer ones are refused by orjson as well
+
+Header = tuple[str, bytes]
+
+
+class WireRecord(NamedTuple):
+    """One record to send. `topic` is a role (transitions, stage_current, signals, dead_letter), not yet a name.
+
+    `timestamp_ms` is the Kafka timestamp; None means the time of sending.
+    """
+
+    topic: str
+    key: bytes | None
+    value: bytes | None
+    headers: Sequence[Header] = ()
+    timestamp_ms: int | None = None
+
+
+def dumps(value: Any) -> bytes:
+    """Return compact JSON. Structs are written field by field, in order."""
+    return orjson.dumps(value, default=msgspec.structs.asdict)
+
+
+def loads(text: bytes | str) -> Any:
+    """Return the value of a JSON text. Raises ValueError if it is none."""
+    return orjson.loads(text)
+
+
+def decode(
+    key: bytes | None, value: bytes | None, timestamp_ms: int | None, max_skew_ms: int
+) -> Touchpoint | Erasure | Rejection:
+    """Return what a record of the touchpoints topic says: a touchpoint, an erasure (null value), or why neither.
+
+    `timestamp_ms` is the record's Kafka timestamp, None or negative if it has none. Never raises.
+    """
+    if value is None:
+        return _erasure(key, timestamp_ms)
+    if len(value) > MAX_VALUE_BYTES:
+        return Rejection("too_large")
+    try:
+        fields = orjson.loads(value)
+    except ValueError:
+        return Rejection(_why_not_json(value))
+    if type(fields) is not dict:
+        return Rejection("not_object")
+    if value.count(b"{") + value.count(b"[") > MAX_DEPTH and depth_exceeds(fields):
+        return Rejection("too_deep")
+    recorded_ms = timestamp_ms if timestamp_ms is not None and timestamp_ms >= 0 else None
+    found = parse(fields, crc32(value), recorded_ms, max_skew_ms)
+    if type(found) is Rejection:
+        return found
+    if key is None:
+        return Rejection("no_key")
+    return found if key == found.customer_id.encode() else Rejection("key_mismatch", "customer_id")  # type: ignore[union-attr]
+
+
+def _erasure(key: bytes | None, timestamp_ms: int | None) -> Erasure | Rejection:
+    if key is None:
+        return Rejection("no_key")
+    try:
+        customer_id = key.decode()
+    except UnicodeDecodeError:
+        return Rejection("bad_id")
+    return Erasure(customer_id, max(timestamp_ms or 0, 0)) if is_id(customer_id) else Rejection("bad_id")
+
+
+class _BadNumber(ValueError):
+    pass
+
+
+def _refuse(_: str) -> NoReturn:
+    raise _BadNumber
+
+
+def _integer(digits: str) -> int:
+    return 0 if len(digits) <= MAX_INTEGER_DIGITS else _refuse(digits)
+
+
+def _finite(digits: str) -> float:
+    return 0.0 if abs(float(digits)) != float("inf") else _refuse(digits)
+
+
+def _why_not_json(value: bytes) -> str:
+    """Return the reason of a value that orjson refuses, by the more lenient parser of the standard library."""
+    if not value.strip():
+        return "empty"
+    try:
+        text = value.decode()
+        json.loads(text, parse_constant=_refuse, parse_int=_integer, parse_float=_finite)
+    except UnicodeDecodeError:
+        return "encoding"
+    except _BadNumber:
+        return "bad_number"
+    except RecursionError:
+        return "too_deep"
+    except ValueError:
+        return "encoding" if text.startswith("\ufeff") else "not_json"
+    return "encoding" if "\\u" in text else "too_deep"  # orjson refuses lone surrogates and 1024 levels
+
+
+def encode(output: Output, app_id: str) -> WireRecord:
+    """Return the record of an output; transitions and signals are CloudEvents 1.0 in binary mode."""
+    key = output.customer_id.encode()
+    if isinstance(output, StageTransition):
+        headers = _cloud_event(
+            app_id, output.transition_id, "cjstream.transition.v1", output.customer_id, output.occurred_at
+        )
+        return WireRecord("transitions", key, dumps(output), [*headers, ("ce_sequence", b"%d" % output.sequence)])
+    if isinstance(output, Signal):
+        headers = _cloud_event(app_id, output.signal_id, "cjstream.signal.v1", output.customer_id, output.since)
+        return WireRecord("signals", key, dumps(output), headers)
+    return WireRecord("stage_current", key, None if isinstance(output, Forgotten) else dumps(output))
+
+
+def _cloud_event(source: str, event_id: str, kind: str, subject: str, time: str) -> list[Header]:
+    # Header values of the Kafka binding are percent-encoded nowhere: UTF-8 as it is (CloudEvents Kafka binding 3.2.3).
+    return [
+        ("content-type", b"application/json"),
+        ("ce_specversion", b"1.0"),
+        ("ce_id", event_id.encode()),
+        ("ce_source", source.encode()),
+        ("ce_type", kind.encode()),
+        ("ce_subject", subject.encode()),
+        ("ce_time", time.encode()),
+        ("ce_partitionkey", subject.encode()),
+    ]
+
+
+def dead_letter(
+    rejection: Rejection,
+    coordinates: tuple[str, int, int],
+    key: bytes | None,
+    value: bytes | None,
+    headers: Sequence[Header],
+    timestamp_ms: int | None,
+    limit_bytes: int,
+) -> WireRecord:
+    """Return the dead letter of a record read at `coordinates` (topic, partition, offset): itself, and why.
+
+    One that with its headers exceeds `limit_bytes` goes as hash and size of its value instead.
+    """
+    topic, partition, offset = coordinates
+    message = f"{rejection.reason}: {rejection.field}" if rejection.field else rejection.reason
+    reasons = [
+        ("__streams.errors.topic", topic.encode()),
+        ("__streams.errors.partition", b"%d" % partition),
+        ("__streams.errors.offset", b"%d" % offset),
+        ("__streams.errors.message", message.encode()),
+        ("cjstream-reason", rejection.reason.encode()),
+    ]
+    size = len(value or b"") + len(key or b"") + sum(len(name) + len(text or b"") for name, text in headers)
+    if size > limit_bytes:
+        value = dumps({"sha256": sha256(value or b"").hexdigest(), "size_bytes": len(value or b"")})
+        headers, key = (), key if key is not None and len(key) <= 1024 else None
+    return WireRecord("dead_letter", key, value, [*headers, *reasons], timestamp_ms)
