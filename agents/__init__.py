@@ -1,0 +1,1 @@
+"""One Faust agent per file, imported as `cjstream.agents`; no decisions inside."""

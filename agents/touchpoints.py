@@ -1,0 +1,21 @@
+"""The main agent: touchpoints in, stages kept, transitions out."""
+
+from typing import Any
+
+from cjstream.stream.app import app, touchpoints
+
+
+@app.agent(touchpoints, name="touchpoints")
+async def keep_stages(stream: Any) -> None:
+    """Advance each touchpoint's customer, in the order of the partition, and let what follows become durable.
+
+    A batch is a chunk of one partition's records. It is acked by the publisher, when nothing of it can be lost.
+    """
+    async for batch in stream.noack().events():
+        partition = app.partitions[batch.message.partition]
+        partition.begin()
+        for record in batch.value:
+            item = partition.decode(record)  # consume
+            partition.advance(item, record)  # read and change the customer's row of the table
+        partition.publish(batch.value, done=batch.ack)
+        app.partitions.weigh(partition.number)

@@ -1,0 +1,53 @@
+"""`cjstream topics create` and `cjstream topics check`."""
+
+import asyncio
+
+import rich_click as click
+
+from cjstream import kafka, settings
+
+BROKER_SECONDS = 60  # so that a script may start broker and topics at the same time
+DEFAULT_PARTITIONS = 8
+
+
+@click.group()
+def command() -> None:
+    """Make or check the app's topics: the input, the outputs and the state's changelog."""
+
+
+@command.command()
+@click.option("--partitions", type=click.IntRange(1, 10_000), default=DEFAULT_PARTITIONS, show_default=True,
+              help="Partitions of every topic; at least as many as worker processes, and hard to change.")  # fmt: skip
+def create(partitions: int) -> None:
+    """Create the topics that are missing. May be repeated; waits up to 60 s for the broker."""
+
+    async def run() -> list[str]:
+        await kafka.wait_for_broker(config.kafka_bootstrap_servers, BROKER_SECONDS)
+        return await kafka.create_topics(config, partitions)
+
+    config = settings.load()
+    for name in asyncio.run(run()):
+        click.echo(f"created {name}")
+
+
+@command.command()
+@click.option("--partitions", type=click.IntRange(1, 10_000), default=None,
+              help="The count that every topic should have; default: any, the same for all.")  # fmt: skip
+@click.pass_context
+def check(ctx: click.Context, partitions: int | None) -> None:
+    """Print each topic's partition count; exit 1 if one is missing or the counts are not right.
+
+    Waits up to 60 s for the broker.
+    """
+
+    async def run() -> dict[str, int | None]:
+        await kafka.wait_for_broker(config.kafka_bootstrap_servers, BROKER_SECONDS)
+        return await kafka.check_topics(config)
+
+    config = settings.load()
+    found = asyncio.run(run())
+    for name, count in found.items():
+        click.echo(f"{name}  {'missing' if count is None else count}")
+    counts = set(found.values())
+    if None in counts or len(counts) > 1 or partitions not in {None, *counts}:
+        ctx.exit(1)

@@ -1,0 +1,35 @@
+"""Kafka for commands and tests: topics, positions, reading, bulk sending.
+
+Beside stream/ the only importer of aiokafka. Every function closes its clients before it returns, and raises
+BrokerUnreachable when it finds no broker.
+"""
+
+from cjstream.kafka.clients import wait_for_broker
+from cjstream.kafka.positions import Position, group_positions
+from cjstream.kafka.reading import read_topic
+from cjstream.kafka.sending import BulkSender, SendRefused
+from cjstream.kafka.topics import (
+    TopicSpec,
+    check_topics,
+    create_topics,
+    partition_count,
+    partition_of,
+    require_topics,
+    topic_specs,
+)
+
+__all__ = [
+    "BulkSender",
+    "Position",
+    "SendRefused",
+    "TopicSpec",
+    "check_topics",
+    "create_topics",
+    "group_positions",
+    "partition_count",
+    "partition_of",
+    "read_topic",
+    "require_topics",
+    "topic_specs",
+    "wait_for_broker",
+]

@@ -1,0 +1,137 @@
+"""The six topics of an app: what they should be, made, checked."""
+
+import asyncio
+from functools import lru_cache
+from typing import Any, NamedTuple
+
+from aiokafka.admin import NewTopic
+from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
+from aiokafka.errors import TopicAlreadyExistsError
+from aiokafka.partitioner import murmur2
+
+from cjstream.errors import ConfigError, StateMismatch
+from cjstream.kafka.clients import admin_client
+from cjstream.settings import Settings
+
+INPUT_LIMIT_BYTES = 1_048_588  # Kafka's default for max.message.bytes
+DEAD_LETTER_EXTRA_BYTES = 65_536  # room for the coordinates and the reason that a dead letter carries
+COMPACTION_LAG_SESSIONS = 10  # a zombie's write has to stay readable until long after its session
+VISIBLE_SECONDS = 15  # from a topic's creation until the brokers' metadata shows it; usually below 1
+CREATE_TOPICS = "run `cjstream topics create`"
+
+
+class TopicSpec(NamedTuple):
+    """A topic as it should be made; `config` has Kafka's own names."""
+
+    name: str
+    partitions: int
+    config: dict[str, str]
+
+
+def topic_specs(settings: Settings, partitions: int, input_limit_bytes: int = INPUT_LIMIT_BYTES) -> list[TopicSpec]:
+    """Return the six topics, each with `partitions`; `input_limit_bytes` is the record limit of the input."""
+    lag_ms = round(COMPACTION_LAG_SESSIONS * settings.kafka_session_timeout_seconds * 1000)
+    compacted = {"cleanup.policy": "compact", "min.compaction.lag.ms": str(lag_ms)}
+    configs: dict[str, dict[str, str]] = {
+        settings.touchpoints: {"max.message.bytes": str(input_limit_bytes)},
+        settings.transitions: {},
+        settings.stage_current: compacted,
+        settings.signals: {},
+        settings.dead_letter: {"max.message.bytes": str(input_limit_bytes + DEAD_LETTER_EXTRA_BYTES)},
+        settings.state_changelog: compacted,
+    }
+    return [TopicSpec(name, partitions, config) for name, config in configs.items()]
+
+
+async def create_topics(settings: Settings, partitions: int) -> list[str]:
+    """Create what is missing of the six topics and return its names; what exists is left as it is.
+
+    Raises StateMismatch if one exists with another partition count, ConfigError if Kafka refuses one.
+    """
+    async with admin_client(settings.kafka_bootstrap_servers) as admin:
+        found = await _counts(admin, settings)
+        _refuse_other_counts(found, partitions)
+        limit = INPUT_LIMIT_BYTES
+        if found[settings.touchpoints] is not None:
+            limit = await _limit_bytes(admin, settings.touchpoints)
+        missing = [spec for spec in topic_specs(settings, partitions, limit) if found[spec.name] is None]
+        if missing:
+            await _create(admin, missing, settings.kafka_replication_factor)
+            await _wait_until_visible(admin, settings, partitions)
+        return [spec.name for spec in missing]
+
+
+async def check_topics(settings: Settings) -> dict[str, int | None]:
+    """Return the partition count of each of the six topics by name; None: there is no such topic."""
+    async with admin_client(settings.kafka_bootstrap_servers) as admin:
+        return await _counts(admin, settings)
+
+
+async def require_topics(settings: Settings) -> int:
+    """Return the partition count of all topics; raises StateMismatch if one is missing or counts differ."""
+    found = await check_topics(settings)
+    missing = [name for name, count in found.items() if count is None]
+    if missing:
+        raise StateMismatch(f"no topic {', '.join(missing)}", CREATE_TOPICS)
+    if len(set(found.values())) > 1:
+        counts = ", ".join(f"{name} {count}" for name, count in found.items())
+        raise StateMismatch(f"partition counts differ: {counts}", "all topics of an app need the same count")
+    return found[settings.touchpoints] or 0
+
+
+async def partition_count(settings: Settings, topic: str) -> int:
+    """Return how many partitions a topic has; raises StateMismatch if there is none of this name."""
+    async with admin_client(settings.kafka_bootstrap_servers) as admin:
+        count = (await _all_counts(admin)).get(topic)
+    if count is None:
+        raise StateMismatch(f"no topic {topic}", CREATE_TOPICS)
+    return count
+
+
+@lru_cache(maxsize=1 << 17)  # the hash is pure Python, 5 us for an id, and customers come back
+def partition_of(key: bytes, partitions: int) -> int:
+    """Return the partition of `key` as Java's default partitioner has it."""
+    return int(murmur2(key) & 0x7FFFFFFF) % partitions
+
+
+async def _all_counts(admin: Any) -> dict[str, int]:
+    # All of them: aiokafka asks for topics by name in a way that creates them where the broker allows it.
+    return {topic["topic"]: len(topic["partitions"]) for topic in await admin.describe_topics()}
+
+
+async def _counts(admin: Any, settings: Settings) -> dict[str, int | None]:
+    counts = await _all_counts(admin)
+    return {spec.name: counts.get(spec.name) for spec in topic_specs(settings, 1)}
+
+
+def _refuse_other_counts(found: dict[str, int | None], partitions: int) -> None:
+    for name, count in found.items():
+        if count not in (None, partitions):
+            todo = f"all topics of an app need the same count: use --partitions {count} or other topic names"
+            raise StateMismatch(f"topic {name} has {count} partitions, not {partitions}", todo)
+
+
+async def _limit_bytes(admin: Any, topic: str) -> int:
+    wanted = ConfigResource(ConfigResourceType.TOPIC, topic, {"max.message.bytes": None})
+    [response] = await admin.describe_configs([wanted])
+    [(_code, _message, _type, _name, [(_key, value, *_rest)])] = response.resources
+    return int(value)
+
+
+async def _create(admin: Any, specs: list[TopicSpec], replication_factor: int) -> None:
+    # aiokafka takes the factor -1, the broker's default, only beside an empty assignment, any other without.
+    assignments: dict[int, list[int]] | None = {} if replication_factor == -1 else None
+    topics = [NewTopic(name, count, replication_factor, assignments, config) for name, count, config in specs]
+    response = await admin.create_topics(topics)
+    for name, code, message in response.topic_errors:
+        if code not in (0, TopicAlreadyExistsError.errno):
+            raise ConfigError("topic", name, f"Kafka does not create it: {message or f'error {code}'}")
+
+
+async def _wait_until_visible(admin: Any, settings: Settings, partitions: int) -> None:
+    async with asyncio.timeout(VISIBLE_SECONDS):
+        found = await _counts(admin, settings)
+        while None in found.values():
+            await asyncio.sleep(0.05)
+            found = await _counts(admin, settings)
+    _refuse_other_counts(found, partitions)  # another process may have made some at the same time

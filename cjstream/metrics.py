@@ -1,0 +1,223 @@
+"""METRICS: every metric in one table; and the registry of one worker. The only importer of prometheus_client.
+
+Label values come from definitions, settings and the closed lists of the core, never from a customer's data.
+"""
+
+import logging
+import platform
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from importlib.metadata import version
+from typing import Literal, NamedTuple, TypeVar
+
+from prometheus_client import (
+    CollectorRegistry,
+    Counter,
+    Histogram,
+    PlatformCollector,
+    ProcessCollector,
+    disable_created_metrics,
+    generate_latest,
+)
+from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4
+from prometheus_client.metrics_core import GaugeMetricFamily
+from prometheus_client.openmetrics import exposition as openmetrics
+from prometheus_client.registry import Collector
+
+from cjstream import __version__
+from cjstream.core.touchpoint import REASONS
+
+log = logging.getLogger(__name__)
+
+Labels = tuple[str, ...]
+Source = Callable[[], Iterable[tuple[str, Labels, float]]]
+Wrapper = TypeVar("Wrapper", Counter, Histogram)
+
+
+class Metric(NamedTuple):
+    """One row: kind, base unit (the name's suffix; empty for a plain count), label names and help.
+
+    `buckets` are a histogram's upper bounds in its unit. `known` are values of a counter's only label that
+    are there from the start, at 0, so that the first increase shows in a rate.
+    """
+
+    kind: Literal["counter", "gauge", "histogram"]
+    unit: Literal["", "seconds", "records"]
+    labels: Labels
+    help: str
+    buckets: tuple[float, ...] = ()
+    known: tuple[str, ...] = ()
+
+
+OUTCOMES = ("applied", "ignored", "duplicate", "late", "rejected", "erased")
+CHUNK_RECORDS = (1, 10, 50, 100, 250, 500, 1000, 2500, 5000, 10000)
+WORK_SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5)
+ACK_SECONDS = (*WORK_SECONDS, 10, 30, 60, 120)  # up to the default publish timeout, where the worker ends
+AGE_SECONDS = (*WORK_SECONDS, 10, 30, 60, 300, 1800, 3600, 21600, 86400)  # a backlog is hours old
+
+METRICS: Mapping[str, Metric] = {
+    "cjstream_touchpoints_total": Metric(
+        "counter", "", ("outcome",), "Touchpoints by outcome, counted when durable", known=OUTCOMES),
+    "cjstream_transitions_total": Metric(
+        "counter", "", ("journey", "from", "to", "kind"), "Stage transitions sent; stage none is outside"),
+    "cjstream_signals_total": Metric(
+        "counter", "", ("journey", "kind"), "Signals sent"),
+    "cjstream_customers": Metric(
+        "gauge", "", ("journey", "stage"), "Customers now in a stage, on this worker's partitions"),
+    "cjstream_dead_letters_total": Metric(
+        "counter", "", ("reason",), "Records sent to the dead-letter topic", known=REASONS),
+    "cjstream_duplicate_conflicts_total": Metric(
+        "counter", "", (), "Duplicates whose payload differs from the first one's"),
+    "cjstream_lag_records": Metric(
+        "gauge", "records", ("partition",), "Input records that are not durable yet"),
+    "cjstream_batch_records": Metric(
+        "histogram", "records", (), "Records in one batch", CHUNK_RECORDS),
+    "cjstream_batch_seconds": Metric(
+        "histogram", "seconds", (), "Time to decode and advance one batch", WORK_SECONDS),
+    "cjstream_publish_seconds": Metric(
+        "histogram", "seconds", ("step",), "Time from sending a group to its last ack", ACK_SECONDS),
+    "cjstream_end_to_end_seconds": Metric(
+        "histogram", "seconds", (), "Age of a group's oldest record when durable", AGE_SECONDS),
+    "cjstream_pending_records": Metric(
+        "gauge", "records", ("partition",), "Records read that are not durable yet"),
+    "cjstream_rebalances_total": Metric(
+        "counter", "", (), "Assignments of partitions to this worker"),
+    "cjstream_assigned_partitions": Metric(
+        "gauge", "", (), "Input partitions of this worker"),
+    "cjstream_restore_remaining_records": Metric(
+        "gauge", "records", (), "Changelog records still to be restored"),
+    "cjstream_restored_records_total": Metric(
+        "counter", "records", (), "Changelog records restored"),
+    "cjstream_restore_seconds": Metric(
+        "gauge", "seconds", (), "Duration of the last restore"),
+    "cjstream_commit_age_seconds": Metric(
+        "gauge", "seconds", (), "Time since input offsets were last committed"),
+    "cjstream_ready": Metric(
+        "gauge", "", (), "Whether the worker is assigned, restored and taking input, 1 or 0"),
+    "cjstream_build_info": Metric(
+        "gauge", "", ("version", "python", "faust"), "Versions of what runs, always 1"),
+    "cjstream_scrape_errors_total": Metric(
+        "counter", "", ("source",), "Scrapes without the series of a source, because it failed"),
+}  # fmt: skip
+
+
+class Metrics:
+    """The metrics of one worker, in a registry of its own. Any thread may call any method; none blocks.
+
+    A name that is not of the method's kind is a KeyError, another number of labels a ValueError.
+    """
+
+    def __init__(self) -> None:
+        disable_created_metrics()  # type: ignore[no-untyped-call]
+        self._registry = registry = CollectorRegistry()
+        self._gauges = _Gauges(self._count_scrape_error)
+        registry.register(self._gauges)  # before the counters, so that a scrape shows its own errors
+        # children by (name, labels), each parent by (name, ()): the library's own look-up locks and converts
+        self._counters: dict[tuple[str, Labels], Counter] = {
+            (name, ()): Counter(name, row.help, row.labels, unit=row.unit, registry=registry)
+            for name, row in _rows("counter")
+        }
+        self._histograms: dict[tuple[str, Labels], Histogram] = {
+            (name, ()): Histogram(name, row.help, row.labels, unit=row.unit, registry=registry, buckets=row.buckets)
+            for name, row in _rows("histogram")
+        }
+        ProcessCollector(registry=registry)
+        PlatformCollector(registry=registry)
+        self._set_known()
+
+    def _set_known(self) -> None:
+        for name, row in _rows("counter"):
+            for value in row.known:
+                self.inc(name, (value,), 0)
+        versions = (__version__, platform.python_version(), version("faust-streaming"))
+        self.set("cjstream_build_info", 1, versions)
+
+    def inc(self, name: str, labels: Labels = (), by: float = 1) -> None:
+        """Add `by`, which is not negative, to a counter."""
+        _child(self._counters, name, labels).inc(by)
+
+    def observe(self, name: str, value: float, labels: Labels = ()) -> None:
+        """Count one value, in the metric's unit, in a histogram."""
+        _child(self._histograms, name, labels).observe(value)
+
+    def set(self, name: str, value: float, labels: Labels = ()) -> None:
+        """Set a gauge, in its unit."""
+        self._gauges.set(name, labels, value)
+
+    def remove(self, name: str, labels: Labels) -> None:
+        """Drop one series of a gauge, such as a revoked partition's; one that is not there is no error."""
+        self._gauges.remove(name, labels)
+
+    def add_source(self, source: Source) -> None:
+        """Let `source` give (name, labels, value) of gauges at every scrape; they win over values set.
+
+        It runs on the scraping thread: it must not block, and must read safely what other threads change. If
+        it raises, or gives what is no gauge, the scrape goes on without all its series, and that is counted.
+        """
+        self._gauges.sources.append(source)
+
+    def render(self, accept: str = "") -> tuple[str, bytes]:
+        """Return content type and body of a scrape: OpenMetrics if the Accept header names it, else plain.
+
+        All our names are plain, so the escapings that the header may also ask for change nothing.
+        """
+        if "application/openmetrics-text" in accept:
+            return openmetrics.CONTENT_TYPE_LATEST, openmetrics.generate_latest(self._registry)  # type: ignore[no-untyped-call]
+        return CONTENT_TYPE_PLAIN_0_0_4, generate_latest(self._registry)
+
+    def _count_scrape_error(self, source: str) -> None:
+        self.inc("cjstream_scrape_errors_total", (source,))
+
+
+class _Gauges(Collector):
+    """All gauges: the values that were set, and over them those that the sources give at the scrape."""
+
+    def __init__(self, on_error: Callable[[str], None]) -> None:
+        self.sources: list[Source] = []
+        self._on_error = on_error
+        self._values: dict[str, dict[Labels, float]] = {name: {} for name, _ in _rows("gauge")}
+
+    def set(self, name: str, labels: Labels, value: float) -> None:
+        self._series(name, labels)[labels] = float(value)
+
+    def remove(self, name: str, labels: Labels) -> None:
+        self._series(name, labels).pop(labels, None)
+
+    def _series(self, name: str, labels: Labels) -> dict[Labels, float]:
+        series = self._values[name]
+        if len(labels) != len(METRICS[name].labels):
+            raise ValueError(f"{name} has the labels {METRICS[name].labels}, not {labels}")
+        return series
+
+    def collect(self) -> Iterator[GaugeMetricFamily]:
+        values = {name: series.copy() for name, series in self._values.items()}
+        for source in tuple(self.sources):
+            for name, labels, value in self._read(source):
+                values[name][labels] = value
+        for name, row in _rows("gauge"):
+            family = GaugeMetricFamily(name, row.help, labels=row.labels, unit=row.unit)
+            for labels, value in values[name].items():
+                family.add_metric(labels, value)
+            yield family
+
+    def _read(self, source: Source) -> list[tuple[str, Labels, float]]:
+        try:
+            samples = [(name, tuple(map(str, labels)), float(value)) for name, labels, value in source()]
+            for name, labels, _ in samples:
+                self._series(name, labels)
+        except Exception:
+            title = getattr(source, "__name__", type(source).__name__)
+            log.exception("no metrics from source %s", title)
+            self._on_error(title)
+            return []
+        return samples
+
+
+def _rows(kind: str) -> list[tuple[str, Metric]]:
+    return [(name, row) for name, row in METRICS.items() if row.kind == kind]
+
+
+def _child(children: dict[tuple[str, Labels], Wrapper], name: str, labels: Labels) -> Wrapper:
+    child = children.get((name, labels))
+    if child is None:
+        child = children[name, labels] = children[name, ()].labels(*labels)
+    return child

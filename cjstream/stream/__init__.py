@@ -1,0 +1,1 @@
+"""Kafka through Faust: batches in, acks out. The only importer of faust."""

@@ -1,0 +1,154 @@
+"""Composition root: settings -> app, topics, table, agents. `faust -A cjstream.stream.app` works on it too.
+
+Importing it opens no socket and reads no file but the environment: everything else waits for the worker's start.
+"""
+
+import asyncio
+import logging
+from hashlib import blake2b
+from typing import Any
+
+import faust
+from faust.types import TP
+from mode.supervisors import CrashingSupervisor
+
+from cjstream import definitions, settings
+from cjstream.core.definition import JourneyDefinition
+from cjstream.errors import CjstreamError
+from cjstream.kafka import require_topics, wait_for_broker
+from cjstream.metrics import Metrics
+from cjstream.ops import OpsServer
+from cjstream.settings import Settings
+from cjstream.stream import gauges
+from cjstream.stream.fatal import RESTART, give_up
+from cjstream.stream.membership import Membership
+from cjstream.stream.outbox import Outbox
+from cjstream.stream.partitions import Partitions
+from cjstream.stream.slot import Slot, take_slot
+from cjstream.stream.table import StageTable
+from cjstream.stream.transport import BatchSchema, BatchTransport
+from cjstream.stream.watchdog import Watchdog
+
+log = logging.getLogger("cjstream")
+
+AGENTS = ("cjstream.agents.touchpoints",)  # one by one: a package scan turns import errors into warnings
+HEARTBEATS_PER_SESSION = 5
+START_SECONDS = 60.0
+BUFFERED_CHUNKS = 16  # of all partitions, between fetch and agent
+FETCH_BYTES = 4 << 20  # per partition and fetch
+POLL_RECORDS = 16_000
+
+
+class JourneyApp(faust.App):  # type: ignore[misc]
+    """A Faust app whose topics with our schema carry batches, and whose state is kept by our protocol."""
+
+    slot: Slot | None = None
+
+    def __init__(self, config: Settings, **options: Any) -> None:
+        self.settings = config
+        self.metrics = Metrics()
+        self.batched_topics = {config.touchpoints, config.state_changelog}
+        self.membership = Membership(config.kafka_session_timeout_seconds, config.publish_timeout_seconds)
+        super().__init__(config.app_id, **_faust_settings(config), **options)
+        self.outbox = Outbox(config.kafka_bootstrap_servers, f"{config.app_id}-outbox")
+        self.partitions = Partitions(config, self.metrics, self.outbox, self.membership)
+        self.partitions.pause = self._pause
+        self.watchdog = Watchdog(lambda: gauges.progress(self))
+        self.ops = OpsServer(
+            self.metrics,
+            lambda: gauges.ready(self),
+            lambda: gauges.alive(self),
+            config.metrics_host,
+            config.metrics_port,
+        )
+
+    def _new_transport(self) -> BatchTransport:
+        return BatchTransport(self.conf.broker_consumer, self)
+
+    def _pause(self, number: int, is_full: bool) -> None:
+        tp = TP(self.settings.touchpoints, number)
+        (self.consumer.on_buffer_full if is_full else self.consumer.on_buffer_drop)(tp)
+
+    async def on_first_start(self) -> None:
+        """Check what must be right before any record is read, then start what is ours. A fault ends the process."""
+        try:
+            self.partitions.active = _definitions(self.settings.journey_files)
+            await wait_for_broker(self.settings.kafka_bootstrap_servers)
+            await require_topics(self.settings)
+            self.slot = take_slot(self.settings.data_dir, self.settings.app_id)
+            self.conf.consumer_group_instance_id = f"{self.slot.member_id}-{self._topics_hash()}"
+            port = self.ops.start()
+        except CjstreamError as error:
+            give_up(error.exit_code, str(error))
+        except OSError as error:
+            give_up(2, f"the worker cannot start: {error}")
+        gauges.register(self)
+        log.info("metrics and health at http://%s:%d/metrics", self.settings.metrics_host, port)
+        await super().on_first_start()
+        try:
+            async with asyncio.timeout(START_SECONDS):
+                await self.add_runtime_dependency(self.outbox)
+        except TimeoutError:
+            give_up(RESTART, f"the producer did not start within {START_SECONDS:g} s; check the broker")
+        await self.add_runtime_dependency(self.watchdog)
+
+    def _topics_hash(self) -> str:
+        """Name what is subscribed: a broker gives a static member its old assignment back, whatever it now asks for."""
+        topics = {topic for agent in self.agents.values() for topic in agent.channel.topics}
+        return blake2b(" ".join(sorted(topics | self.tables.changelog_topics)).encode(), digest_size=4).hexdigest()
+
+    def on_rebalance_start(self) -> None:
+        """Count the rebalance."""
+        self.metrics.inc("cjstream_rebalances_total")
+        super().on_rebalance_start()
+
+    async def on_stop(self) -> None:
+        """Drain, commit and leave; then let go of the port and the slot."""
+        await super().on_stop()
+        self.ops.stop()
+
+
+def _definitions(files: tuple[str, ...]) -> tuple[JourneyDefinition, ...]:
+    if not files:
+        return (definitions.shipped(),)
+    return tuple(definitions.load(path) for path in files)
+
+
+def _faust_settings(config: Settings) -> dict[str, Any]:
+    session = config.kafka_session_timeout_seconds
+    return {
+        "broker": [f"kafka://{server}" for server in config.kafka_bootstrap_servers.split(",")],
+        "store": "memory://",
+        "datadir": config.data_dir / config.app_id,
+        "autodiscover": list(AGENTS),
+        "agent_supervisor": CrashingSupervisor,  # fail-stop: a restarted agent would go on behind a gap
+        "broker_session_timeout": session,
+        "broker_heartbeat_interval": session / HEARTBEATS_PER_SESSION,
+        "broker_commit_interval": 1.0,
+        "broker_commit_every": None,  # a commit inside the fetch loop would stop the fetching
+        "broker_max_poll_records": POLL_RECORDS,
+        "consumer_auto_offset_reset": "earliest",  # Faust's recovery seeks before the start with `latest`
+        "consumer_max_fetch_size": FETCH_BYTES,
+        "stream_buffer_maxsize": BUFFERED_CHUNKS,
+        "stream_wait_empty": True,
+        "table_standby_replicas": 0,  # a standby would read every changelog twice
+        "topic_disable_leader": True,  # its idle topic would hold up every fetch
+        "topic_allow_declare": False,  # `cjstream topics create` makes topics, with the right settings
+        "web_enabled": False,
+        "web_host": "127.0.0.1",
+    }
+
+
+app = JourneyApp(settings.load())
+touchpoints = app.topic(app.settings.touchpoints, schema=BatchSchema(), internal=False)
+transitions = app.topic(app.settings.transitions, value_serializer="json", key_serializer="raw")
+stages = app.tables.add(
+    StageTable(
+        app,
+        name="stages",
+        help="Current stages by customer id.",
+        changelog_topic=app.topic(app.settings.state_changelog, schema=BatchSchema(), compacting=True),
+        recovery_buffer_size=8,  # chunks; never 1: Faust then reads the changelog while running and puts old state back
+    )
+)
+stages.partitions_held = app.partitions

@@ -1,0 +1,20 @@
+"""The one way a worker gives up: at once, before anything more is sent or committed."""
+
+import logging
+import os
+from typing import NoReturn
+
+log = logging.getLogger("cjstream")
+
+BUG, RESTART = 70, 75  # exit codes, after BSD's sysexits: EX_SOFTWARE, EX_TEMPFAIL
+
+
+def give_up(code: int, message: str, error: BaseException | None = None) -> NoReturn:
+    """Say why and end the process with `code`, running no clean-up.
+
+    Clean-up would flush, commit and leave the group: what was not acked must stay uncommitted, and Faust's services
+    swallow exceptions, so raising would not stop them.
+    """
+    log.critical("%s (exit %d)", message, code, exc_info=error if code == BUG else None)
+    logging.shutdown()
+    os._exit(code)

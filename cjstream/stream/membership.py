@@ -1,0 +1,59 @@
+"""Are we still the owner? The self-fence against writing as a zombie, fed by the group's heartbeats."""
+
+import asyncio
+from time import monotonic
+from typing import Any
+
+from cjstream.stream.fatal import RESTART, give_up
+
+FRESH_SHARE = 0.8  # of the session timeout: the group may give our partitions away only after all of it
+POLL_SECONDS = 0.1
+
+
+class Membership:
+    """Our place in the consumer group. Heartbeats arrive from the consumer's thread; the rest belongs to the loop."""
+
+    def __init__(self, session_timeout_seconds: float, patience_seconds: float) -> None:
+        self.fresh_seconds = session_timeout_seconds * FRESH_SHARE
+        self.patience_seconds = patience_seconds
+        self._coordinator: Any = None
+        self._identity: tuple[str, int] | None = None
+        self._last_beat = monotonic()
+
+    def watch(self, coordinator: Any) -> None:
+        """Listen to the heartbeats of an aiokafka GroupCoordinator."""
+        beat = coordinator._do_heartbeat
+
+        async def listen() -> bool:
+            sent = monotonic()  # the broker's clock for us starts no earlier than this
+            succeeded = bool(await beat())
+            if succeeded:
+                self._last_beat = sent
+            return succeeded
+
+        coordinator._do_heartbeat = listen
+        self._coordinator = coordinator
+
+    def joined(self) -> None:
+        """Remember who we are in the generation just assigned."""
+        self._identity = self._seen()
+        self._last_beat = monotonic()
+
+    def _seen(self) -> tuple[str, int]:
+        return self._coordinator.member_id, self._coordinator.generation
+
+    def is_fresh(self) -> bool:
+        """Return whether the last successful heartbeat is young enough to write on."""
+        return monotonic() - self._last_beat < self.fresh_seconds
+
+    async def confirm(self) -> None:
+        """Return once writing is safe. Ends the process (75) if the membership is lost, or is not confirmed in time."""
+        started = monotonic()
+        while True:
+            if self._seen() != self._identity:
+                give_up(RESTART, "the group gave this worker's membership away; nothing more was written")
+            if self.is_fresh():
+                return
+            if monotonic() - started > self.patience_seconds:
+                give_up(RESTART, f"no heartbeat succeeded for {self.patience_seconds:g} s; check the broker")
+            await asyncio.sleep(POLL_SECONDS)

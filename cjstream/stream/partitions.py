@@ -1,0 +1,110 @@
+"""The partitions that this worker owns: restored from the changelog, opened for input, dropped when they leave."""
+
+import asyncio
+import logging
+from collections.abc import Callable, Iterable, Iterator, Sequence
+
+from aiokafka import ConsumerRecord
+
+from cjstream.core.definition import JourneyDefinition, compile_definition
+from cjstream.core.engine import Journeys
+from cjstream.core.state import Instance
+from cjstream.errors import StateMismatch
+from cjstream.ingest.codec import loads
+from cjstream.metrics import Metrics
+from cjstream.settings import Settings
+from cjstream.stream.membership import Membership
+from cjstream.stream.outbox import Outbox
+from cjstream.stream.partition import Partition
+from cjstream.stream.publisher import Publisher
+from cjstream.stream.rows import Rows
+from cjstream.stream.store import MemoryStore
+
+log = logging.getLogger("cjstream")
+
+
+class Partitions:
+    """All partitions of a worker by number. `pause(number, is_full)` is called as a partition fills up or has room."""
+
+    def __init__(self, settings: Settings, metrics: Metrics, outbox: Outbox, membership: Membership) -> None:
+        self.settings, self.metrics = settings, metrics
+        self.active: tuple[JourneyDefinition, ...] = ()
+        self.pause: Callable[[int, bool], None] = lambda number, is_full: None
+        self._outbox, self._membership = outbox, membership
+        self._rows: dict[int, Rows] = {}
+        self._open: dict[int, Partition] = {}
+
+    def __getitem__(self, number: int) -> Partition:
+        return self._open[number]
+
+    def opened(self) -> Iterator[Partition]:
+        """Yield the partitions that take input."""
+        return iter(list(self._open.values()))
+
+    def changelog_offset(self, number: int) -> int | None:
+        """Return the newest changelog offset held of a partition, or None if nothing is."""
+        rows = self._rows.get(number)
+        return rows.store.changelog_offset if rows is not None and rows.store.changelog_offset >= 0 else None
+
+    def restore(self, number: int, records: Sequence[ConsumerRecord]) -> None:
+        """Apply changelog records of a partition that is not open yet."""
+        self._rows_of(number).restore(records)
+        self.metrics.inc("cjstream_restored_records_total", (), len(records))
+
+    def _rows_of(self, number: int) -> Rows:
+        if number not in self._rows:
+            secret = (self.settings.erasure_key or self.settings.app_id).encode()
+            self._rows[number] = Rows(MemoryStore(), secret)
+        return self._rows[number]
+
+    async def open(self, numbers: Iterable[int]) -> None:
+        """Take input for these partitions from now on; those already open stay as they are.
+
+        Raises StateMismatch if a restored customer is in a journey whose definition nobody kept.
+        """
+        fresh = [number for number in sorted(numbers) if number not in self._open]
+        for number in fresh:
+            self._open[number] = self._new(number, self._rows_of(number))
+        await asyncio.gather(*(self._open[number].resend() for number in fresh))
+        log.info("partitions %s are open", ", ".join(map(str, sorted(self._open))) or "none")
+
+    def _new(self, number: int, rows: Rows) -> Partition:
+        kept = [
+            compile_definition(loads(data), f"{self.settings.state_changelog}/{number}") for data in rows.definitions()
+        ]
+        journeys = Journeys.of(self.active, kept)
+        for _, state in rows.customers():
+            for journey in state.journeys.values():
+                _require(journey.instances, journeys)
+        rows.recount(journeys)
+        publisher = Publisher(number, rows, self._outbox, self._membership, self.settings, self.metrics)
+        partition = Partition(number, rows, publisher, journeys, self.settings, self.metrics)
+        publisher.on_room = lambda: self.weigh(number)
+        return partition
+
+    def weigh(self, number: int) -> None:
+        """Pause the input of a partition with too much under way, resume it when it has room again."""
+        partition = self._open.get(number)
+        if partition is not None:
+            self.pause(number, partition.publisher.waiting >= self.settings.max_pending_records)
+
+    async def drain(self) -> None:
+        """Return when nothing of any partition is under way."""
+        await asyncio.gather(*(partition.publisher.drained() for partition in self.opened()))
+
+    async def keep(self, numbers: set[int]) -> None:
+        """Drop all partitions but these: rows, overlay and what is under way."""
+        for number in set(self._rows) - numbers:
+            del self._rows[number]
+            partition = self._open.pop(number, None)
+            if partition is not None:
+                await partition.publisher.close()
+
+
+def _require(instances: Iterable[Instance], journeys: Journeys) -> None:
+    for instance in instances:
+        if instance.definition not in journeys.by_hash:
+            raise StateMismatch(
+                f"customers are in a journey with definition {instance.definition}, which is not in the changelog",
+                "start with the definition file they entered under, or restore the changelog",
+            )

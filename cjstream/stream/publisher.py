@@ -1,0 +1,165 @@
+"""Makes one partition's results durable, in the order that loses nothing: outputs, changelog, store, acks.
+
+While one group is on its way the next one gathers, so a slow broker gets larger groups, not a longer queue.
+See docs/explanation/durability.md.
+"""
+
+import asyncio
+from collections import Counter
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from time import monotonic, time
+
+import msgspec
+from aiokafka.errors import KafkaError
+
+from cjstream.core.state import POSITION_KEY, Position
+from cjstream.ingest.codec import WireRecord
+from cjstream.metrics import Metrics
+from cjstream.settings import Settings
+from cjstream.stream.fatal import BUG, RESTART, give_up
+from cjstream.stream.membership import Membership
+from cjstream.stream.outbox import Outbox
+from cjstream.stream.rows import Rows, encode_changes
+
+
+@dataclass(slots=True)
+class Group:
+    """What is made durable together: `outputs` to send, `acks` to give when all is done, counts for the metrics."""
+
+    outputs: list[WireRecord] = field(default_factory=list)
+    acks: list[Callable[[], object]] = field(default_factory=list)
+    tally: Counter[tuple[str, tuple[str, ...]]] = field(default_factory=Counter)
+    records: int = 0
+    oldest_ms: int | None = None
+    position: Position | None = None  # of the last input record in it
+    by_clock: bool = False  # has no input offset: state goes first, with the outputs in `pending`
+
+
+class Publisher:
+    """Serial groups of one partition. `put` never waits; the owner watches `waiting` and pauses its input."""
+
+    def __init__(
+        self,
+        partition: int,
+        rows: Rows,
+        outbox: Outbox,
+        membership: Membership,
+        settings: Settings,
+        metrics: Metrics,
+    ) -> None:
+        self.partition, self.rows = partition, rows
+        self.waiting = 0  # records gathered or on their way
+        self.on_room: Callable[[], None] = lambda: None
+        self._outbox, self._membership, self._settings, self._metrics = outbox, membership, settings, metrics
+        self._topics = {
+            "transitions": settings.transitions,
+            "stage_current": settings.stage_current,
+            "signals": settings.signals,
+            "dead_letter": settings.dead_letter,
+        }
+        self._gathering = Group()
+        self._position = rows.position()
+        self._wake, self._idle = asyncio.Event(), asyncio.Event()
+        self._idle.set()
+        self._task = asyncio.create_task(self._run(), name=f"publisher-{partition}")
+
+    @property
+    def group(self) -> Group:
+        """The group that gathers now."""
+        return self._gathering
+
+    def put(self, records: int) -> None:
+        """Let the gathering group go, with `records` more input records in it, as soon as the one before is durable."""
+        self._gathering.records += records
+        self.waiting += records
+        self._go()
+
+    async def put_alone(self, make: Callable[[], Group]) -> None:
+        """Make a group of clock-fired steps durable by itself, state first; return when it is.
+
+        `make` is called when nothing else is under way: it reads states, puts rows and returns the group.
+        """
+        await self.drained()
+        self._gathering = make()
+        self._go()
+        await self.drained()
+
+    def _go(self) -> None:
+        self._idle.clear()
+        self._wake.set()
+
+    async def drained(self) -> None:
+        """Return when nothing is under way."""
+        await self._idle.wait()
+
+    async def close(self) -> None:
+        """End the task. What is still under way is given up: it was not acked."""
+        self._task.cancel()
+        await asyncio.gather(self._task, return_exceptions=True)
+
+    async def _run(self) -> None:
+        try:
+            while True:
+                await self._wake.wait()
+                self._wake.clear()
+                group, self._gathering = self._gathering, Group()
+                async with asyncio.timeout(self._settings.publish_timeout_seconds):
+                    await self._publish(group)
+                self._finish(group)
+        except TimeoutError as error:
+            seconds = self._settings.publish_timeout_seconds
+            give_up(RESTART, f"partition {self.partition}: a write was not acked in {seconds:g} s", error)
+        except (KafkaError, OSError) as error:
+            give_up(
+                RESTART,
+                f"partition {self.partition}: a write failed, nothing more is committed: {error!r}",
+                error,
+            )
+        except Exception as error:
+            give_up(BUG, f"partition {self.partition}: publishing failed", error)
+
+    async def _publish(self, group: Group) -> None:
+        if group.position is not None and group.position.fence > self._position.fence:
+            self._position = msgspec.structs.replace(group.position, pending_acked=self._position.pending_acked)
+        self.rows.put(POSITION_KEY, self._position)
+        changes = encode_changes(self.rows.take())
+        if group.by_clock:
+            offset = await self._send_changes(changes)
+            await self._send_outputs(group.outputs)
+            self._position = msgspec.structs.replace(self._position, pending_acked=offset)
+        else:
+            await self._send_outputs(group.outputs)
+            await self._send_changes(changes)
+
+    async def _send_outputs(self, outputs: Iterable[WireRecord]) -> None:
+        by_topic: dict[str, list[WireRecord]] = {}
+        for record in outputs:
+            by_topic.setdefault(self._topics[record.topic], []).append(record)
+        if not by_topic:
+            return
+        await self._membership.confirm()
+        started = monotonic()
+        await asyncio.gather(*(self._outbox.send(topic, self.partition, rows) for topic, rows in by_topic.items()))
+        self._metrics.observe("cjstream_publish_seconds", monotonic() - started, ("outputs",))
+
+    async def _send_changes(self, changes: dict[bytes, bytes | None]) -> int:
+        rows = [WireRecord("changelog", key, value) for key, value in changes.items()]
+        await self._membership.confirm()
+        started = monotonic()
+        offset = await self._outbox.send(self._settings.state_changelog, self.partition, rows)
+        self._metrics.observe("cjstream_publish_seconds", monotonic() - started, ("changelog",))
+        self.rows.commit(changes, offset)
+        return offset
+
+    def _finish(self, group: Group) -> None:
+        for ack in group.acks:
+            ack()
+        for (name, labels), count in group.tally.items():
+            self._metrics.inc(name, labels, count)
+        if group.oldest_ms is not None:
+            self._metrics.observe("cjstream_end_to_end_seconds", max(0.0, time() - group.oldest_ms / 1000))
+        self.waiting -= group.records
+        if not self._wake.is_set():
+            self._idle.set()
+        self.on_room()

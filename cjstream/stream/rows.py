@@ -1,0 +1,127 @@
+"""One partition's customers: the durable store, and over it what is under way to the changelog."""
+
+from collections.abc import Iterator, Sequence
+
+from aiokafka import ConsumerRecord
+
+from cjstream.core.engine import Journeys
+from cjstream.core.state import (
+    DEFINITION_PREFIX,
+    POSITION_KEY,
+    CustomerState,
+    Marker,
+    Position,
+    decode_marker,
+    decode_position,
+    decode_state,
+    encode,
+    fence_of,
+    has_pending,
+    is_reserved,
+    marker_key,
+)
+from cjstream.core.totals import Totals
+from cjstream.stream.store import Store
+
+Value = CustomerState | Marker | Position | bytes  # bytes: a definition, already encoded
+Changes = dict[bytes, Value | None]
+
+
+class Rows:
+    """Reads see the newest value, durable or not; only `commit` and `restore` touch the store."""
+
+    def __init__(self, store: Store, erasure_key: bytes) -> None:
+        self.store = store
+        self.totals = Totals()
+        self.restored = False
+        self.pending: dict[bytes, int] = {}  # key -> changelog offset of a restored value with pending outputs
+        self._erasure_key = erasure_key
+        self._gathering: Changes = {}
+        self._in_flight: Changes = {}
+
+    def state(self, key: bytes) -> CustomerState | None:
+        """Return a customer's state, or None."""
+        for overlay in (self._gathering, self._in_flight):
+            if key in overlay:
+                value = overlay[key]
+                assert value is None or isinstance(value, CustomerState)
+                return value
+        data = self.store.get(key)
+        return None if data is None else decode_state(data)
+
+    def marker(self, customer_id: str) -> Marker | None:
+        """Return what is kept of an erased customer, or None."""
+        key = self.marker_key(customer_id)
+        for overlay in (self._gathering, self._in_flight):
+            value = overlay.get(key)
+            if isinstance(value, Marker):
+                return value
+        data = self.store.get(key)
+        return None if data is None else decode_marker(data)
+
+    def marker_key(self, customer_id: str) -> bytes:
+        """Return the reserved key of a customer's marker."""
+        return marker_key(customer_id, self._erasure_key)
+
+    def position(self) -> Position:
+        """Return how far the partition was applied, durably."""
+        data = self.store.get(POSITION_KEY)
+        return Position() if data is None else decode_position(data)
+
+    def put(self, key: bytes, value: Value | None) -> None:
+        """Change a value in the group that is gathering."""
+        self._gathering[key] = value
+
+    def take(self) -> Changes:
+        """Return the changes gathered since the last call; they stay visible until `commit`."""
+        assert not self._in_flight, "groups of one partition are serial"
+        self._in_flight, self._gathering = self._gathering, {}
+        return self._in_flight
+
+    def commit(self, encoded: dict[bytes, bytes | None], changelog_offset: int) -> None:
+        """Make the changes taken durable: the changelog has acked them up to `changelog_offset`."""
+        self.store.write(encoded, changelog_offset)
+        self._in_flight = {}
+
+    def restore(self, records: Sequence[ConsumerRecord]) -> None:
+        """Apply changelog records in order, but none whose fence is below that of the value held: a zombie wrote it."""
+        fresh: dict[bytes, bytes | None] = {}
+        for record in records:
+            key, value = record.key, record.value
+            if value is not None and self._is_stale(key, value, fresh):
+                continue
+            fresh[key] = value
+            self.pending.pop(key, None)
+            if value is not None and not is_reserved(key) and has_pending(value):
+                self.pending[key] = record.offset
+        self.store.write(fresh, records[-1].offset)
+
+    def _is_stale(self, key: bytes, value: bytes, fresh: dict[bytes, bytes | None]) -> bool:
+        if key.startswith(DEFINITION_PREFIX):
+            return False
+        held = fresh[key] if key in fresh else self.store.get(key)
+        if held is None and not is_reserved(key):
+            marker = self.marker_key(key.decode())
+            held = fresh.get(marker) or self.store.get(marker)
+        return held is not None and fence_of(value) < fence_of(held)
+
+    def definitions(self) -> Iterator[bytes]:
+        """Yield the definitions kept in this partition, encoded."""
+        return (value for key, value in self.store.items() if key.startswith(DEFINITION_PREFIX))
+
+    def customers(self) -> Iterator[tuple[bytes, CustomerState]]:
+        """Yield the durable customers."""
+        for key, value in self.store.items():
+            if not is_reserved(key):
+                yield key, decode_state(value)
+
+    def recount(self, journeys: Journeys) -> None:
+        """Count the totals anew from the store."""
+        self.totals.recount((state for _, state in self.customers()), journeys.by_hash)
+
+
+def encode_changes(changes: Changes) -> dict[bytes, bytes | None]:
+    """Return the byte form of a group's changes."""
+    return {
+        key: value if value is None or isinstance(value, bytes) else encode(value) for key, value in changes.items()
+    }

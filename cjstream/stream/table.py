@@ -1,0 +1,89 @@
+"""The stage table: Faust assigns, restores and lists it; its rows are ours. Agents read current stages from it."""
+
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any, NoReturn
+
+from faust.tables.table import Table
+from faust.types import TP
+
+from cjstream.core.outputs import StageCurrent
+from cjstream.core.report import current
+from cjstream.stream.fatal import BUG, give_up
+from cjstream.stream.partitions import Partitions
+
+
+class StageTable(Table):  # type: ignore[misc]
+    """Reads as a mapping of customer id to StageCurrent, of the partitions this worker owns.
+
+    A value is as new as the last touchpoint applied, also if its changelog record is still on the way. Only touchpoints
+    change stages: writing raises TypeError.
+    """
+
+    partitions_held: Partitions
+
+    # -- what Faust asks of a table
+
+    def persisted_offset(self, tp: TP) -> int | None:
+        """Return the last changelog offset applied or acked, so that what is held is not read again."""
+        return self.partitions_held.changelog_offset(tp.partition)
+
+    def apply_changelog_batch(self, batch: Iterable[Any]) -> None:
+        """Apply restored changelog records. Faust would log an error and go on with half a table; we end (70)."""
+        try:
+            for event in batch:
+                self.partitions_held.restore(event.message.partition, event.value)
+        except Exception as error:
+            give_up(BUG, "the state changelog could not be restored", error)
+
+    async def on_rebalance(
+        self, assigned: set[TP], revoked: set[TP], newly_assigned: set[TP], generation_id: int = 0
+    ) -> None:
+        """Drop the partitions that the new assignment lacks; keep the others as they are."""
+        await super().on_rebalance(assigned, revoked, newly_assigned, generation_id)
+        topic = self.changelog_topic.get_topic_name()
+        await self.partitions_held.keep({tp.partition for tp in assigned if tp.topic == topic})
+
+    async def on_recovery_completed(self, active_tps: set[TP], standby_tps: set[TP]) -> None:
+        """Open the partitions for input, after what restored states still have to send. Errors end the process."""
+        try:
+            await super().on_recovery_completed(active_tps, standby_tps)
+            await self.partitions_held.open({tp.partition for tp in active_tps})
+        except Exception as error:
+            give_up(getattr(error, "exit_code", BUG), f"the restored state cannot be used: {error}", error)
+
+    # -- what agents may do with it
+
+    def __getitem__(self, customer_id: Any) -> StageCurrent:
+        found = self._find(customer_id)
+        if found is None:
+            raise KeyError(customer_id)
+        return found
+
+    def get(self, customer_id: Any, default: Any = None) -> Any:
+        """Return where a customer stands, or `default` if none of our partitions knows the customer."""
+        found = self._find(customer_id)
+        return default if found is None else found
+
+    def __contains__(self, customer_id: Any) -> bool:
+        return self._find(customer_id) is not None
+
+    def __iter__(self) -> Iterator[str]:
+        for partition in self.partitions_held.opened():
+            yield from (key.decode() for key, _ in partition.rows.customers())
+
+    def __len__(self) -> int:
+        return sum(1 for _ in self)
+
+    keys, items, values = Mapping.keys, Mapping.items, Mapping.values
+
+    def _find(self, customer_id: str) -> StageCurrent | None:
+        for partition in self.partitions_held.opened():
+            state = partition.rows.state(customer_id.encode())
+            if state is not None:
+                return current(state, customer_id, partition.journeys.by_hash)
+        return None
+
+    def _read_only(self, *_: Any, **__: Any) -> NoReturn:
+        raise TypeError("the stage table is read only: send a touchpoint to change a customer's stage")
+
+    __setitem__ = __delitem__ = update = clear = pop = popitem = setdefault = _read_only

@@ -1,0 +1,198 @@
+"""Faust's Kafka transport, with whole batches for our topics and single messages for everybody else's.
+
+Faust spends about 80 us on each message, whatever is in it. So one Faust message carries a chunk of a partition's
+records: its value is the list of them, its offset that of the last. See docs/adr/0002 for the acks.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator, Iterable, Iterator, Mapping
+from time import monotonic
+from typing import Any
+
+import faust
+from faust.transport.drivers import aiokafka as driver
+from faust.types import TP
+from faust.types.tuples import ConsumerMessage
+from mode.utils.futures import notify
+
+from cjstream.stream.fatal import RESTART, give_up
+
+CHUNK_RECORDS = 1000  # some 25 ms of work: how long the loop may be held, so that a scrape or heartbeat can wait
+FETCH_WAIT_MS = 100  # Faust asks brokers to hold an empty fetch 1.5 s, during which a busy partition is not fetched
+IDLE_SECONDS = 1.0
+
+
+class BatchSchema(faust.Schema):  # type: ignore[misc]
+    """Marks a topic whose messages carry lists of records, and hands them through undecoded."""
+
+    def loads_key(self, app: Any, message: Any, **_: Any) -> None:
+        """Return no key: each record has its own."""
+
+    def loads_value(self, app: Any, message: Any, **_: Any) -> Any:
+        """Return the list of aiokafka ConsumerRecords."""
+        return message.value
+
+
+class ConsumerThread(driver.AIOKafkaConsumerThread):  # type: ignore[misc]
+    """Reads committed records only, waits briefly on an empty fetch, and reports heartbeats."""
+
+    def _create_worker_consumer(self, transport: Any) -> Any:
+        consumer = super()._create_worker_consumer(transport)
+        consumer._fetch_max_wait_ms = FETCH_WAIT_MS
+        consumer._isolation_level = "read_committed"
+        return consumer
+
+    async def on_start(self) -> None:
+        """Start the aiokafka consumer and listen to its heartbeats."""
+        await super().on_start()
+        self.app.membership.watch(self._ensure_consumer()._coordinator)
+
+
+class BatchConsumer(driver.Consumer):  # type: ignore[misc]
+    """One message per (partition, chunk of records) of the app's `batched_topics`; acked in order, as a whole."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self._batched: set[str] = self.app.batched_topics
+        self._applied: dict[TP, int] = {}  # next offset to commit, of batched partitions
+        self._room = asyncio.Event()
+        self.last_commit = monotonic()
+
+    def _new_consumer_thread(self) -> ConsumerThread:
+        return ConsumerThread(self, loop=self.loop, beacon=self.beacon)
+
+    # -- fetching
+
+    async def getmany(self, timeout: float) -> AsyncIterator[tuple[TP, Any]]:
+        """Yield what was fetched: chunks of batched partitions, single messages of others."""
+        records, active = await self._wait_next_records(timeout)
+        generation = self.app.consumer_generation_id
+        if records is None or self.should_stop:
+            return
+        if not self.flow_active:
+            return  # a rebalance began: what was fetched is read again after its seek to the committed offsets
+        for tp, message in self._messages(records, generation):
+            if not self.flow_active or self.app.consumer_generation_id != generation:
+                return
+            if active is None or tp in active or tp in self._buffered_partitions:
+                yield tp, message
+
+    async def _wait_next_records(self, timeout: float) -> tuple[Any, Any]:
+        if self.flow_active and not self._get_active_partitions():
+            self._room.clear()  # Faust would sleep a whole second with every partition full
+            try:
+                await asyncio.wait_for(self._room.wait(), IDLE_SECONDS)
+            except TimeoutError:
+                return {}, set()
+        found: tuple[Any, Any] = await super()._wait_next_records(timeout)
+        return found
+
+    def _messages(self, records: Mapping[TP, list[Any]], generation: int) -> Iterator[tuple[TP, Any]]:
+        single = {tp: rows for tp, rows in records.items() if tp.topic not in self._batched}
+        for tp, record in self.scheduler.iterate(single):
+            self.app.monitor.track_tp_end_offset(tp, self.highwater(tp))
+            yield tp, self._to_message(tp, record)
+        for tp, rows in records.items():
+            if tp.topic in self._batched:
+                for start in range(0, len(rows), CHUNK_RECORDS):
+                    yield tp, _chunk(tp, rows[start : start + CHUNK_RECORDS], generation)
+
+    def on_buffer_drop(self, tp: TP) -> None:
+        """A partition has room again."""
+        super().on_buffer_drop(tp)
+        self._room.set()
+
+    def resume_partitions(self, tps: Iterable[TP]) -> None:
+        """Fetch from these partitions again."""
+        super().resume_partitions(tps)
+        self._room.set()
+
+    # -- acks: a partition's chunks are acked in order, so the newest acked offset says it all. Faust's bookkeeping
+    # takes the jump to a chunk's last offset for a gap in the log and counts a gap as acked up to and including the
+    # message that ends it: offsets would be committed that were read but never processed.
+
+    async def _add_gap(self, tp: TP, offset_from: int, offset_to: int) -> None:
+        if tp.topic not in self._batched:
+            await super()._add_gap(tp, offset_from, offset_to)
+
+    def ack(self, message: Any) -> bool:
+        """Book a message as done; what is before it in its partition is done too, if it is a chunk."""
+        if message.topic not in self._batched:
+            return bool(super().ack(message))
+        if message.acked:
+            return False
+        message.acked = True
+        self._unacked_messages.discard(message)
+        self._applied[message.tp] = message.offset + 1
+        notify(self._waiting_for_ack)
+        return True
+
+    def _filter_tps_with_pending_acks(self, topics: Any = None) -> Iterator[TP]:
+        yield from super()._filter_tps_with_pending_acks(topics)
+        for tp in self._applied:
+            if topics is None or tp in topics or tp.topic in topics:
+                yield tp
+
+    def _new_offset(self, tp: TP) -> int | None:
+        if tp.topic in self._batched:
+            return self._applied.get(tp)
+        offset: int | None = super()._new_offset(tp)
+        return offset
+
+    async def _commit_offsets(self, offsets: Mapping[TP, int], start_new_transaction: bool = True) -> bool:
+        before = {tp: self._committed_offset[tp] for tp in offsets if tp.topic in self._batched}
+        committed = bool(await super()._commit_offsets(offsets, start_new_transaction))
+        if committed:
+            self.last_commit = monotonic()
+        else:
+            self._committed_offset.update(before)  # Faust would book a failed commit as done and not try again
+        return committed
+
+    def next_offset(self, tp: TP) -> int | None:
+        """Return the offset after the last one applied of a batched partition; None while no commit is known."""
+        offset = self._applied.get(tp, self._committed_offset.get(tp))
+        return offset if offset is None else int(offset)
+
+    def uncommitted(self) -> bool:
+        """Return whether applied offsets wait for their commit."""
+        return any(offset > (self._committed_offset[tp] or 0) for tp, offset in list(self._applied.items()))
+
+    # -- rebalance
+
+    async def on_partitions_revoked(self, revoked: set[TP]) -> None:
+        """Drain and commit, then forget the acks: the next owner's committed offset may be beyond them."""
+        await super().on_partitions_revoked(revoked)
+        for tp in revoked:
+            self._applied.pop(tp, None)
+
+    async def on_partitions_assigned(self, assigned: set[TP], generation_id: int = 0) -> None:
+        """Take note of our member id and generation, then let Faust restore and resume."""
+        self.app.membership.joined()
+        await super().on_partitions_assigned(assigned, generation_id)
+
+    async def wait_empty(self) -> None:
+        """Wait for all work under way, at most for the drain timeout; then the process ends with 75."""
+        seconds = self.app.settings.drain_timeout_seconds
+        try:
+            async with asyncio.timeout(seconds):
+                await super().wait_empty()
+                await self.app.partitions.drain()
+        except TimeoutError:
+            give_up(
+                RESTART,
+                f"work under way was not done within {seconds:g} s; is an agent not acking its events?",
+            )
+
+
+class BatchTransport(driver.Transport):  # type: ignore[misc]
+    """Faust's aiokafka transport with our consumer."""
+
+    Consumer = BatchConsumer
+
+
+def _chunk(tp: TP, rows: list[Any], generation: int) -> ConsumerMessage:
+    last = rows[-1]
+    return ConsumerMessage(
+        tp.topic, tp.partition, last.offset, last.timestamp / 1000.0, last.timestamp_type,
+        (), None, rows, None, 0, 0, tp, generation_id=generation,
+    )  # fmt: skip
