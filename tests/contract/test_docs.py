@@ -1,0 +1,103 @@
+"""What the docs name exists: generated pages are fresh, links lead somewhere, commands and journeys work."""
+
+import json
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import click
+import pytest
+
+from cjstream import definitions
+from cjstream.cli import main as cjstream
+from cjstream.core.outputs import TRANSITION_KINDS
+from cjstream.core.touchpoint import REASONS
+from cjstream.settings import SETTINGS
+from tools import docs
+
+ROOT = Path(__file__).parents[2]
+PAGES = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md")])
+REFERENCE = ROOT / "docs" / "reference"
+
+
+def name(path: Path) -> str:
+    return path.relative_to(ROOT).as_posix()
+
+
+def found(pattern: str) -> Iterator[tuple[str, Any]]:
+    """Yield (page, match) of a pattern over all pages."""
+    for page in PAGES:
+        for match in re.findall(pattern, page.read_text("utf-8"), re.MULTILINE | re.DOTALL):
+            yield name(page), match
+
+
+@pytest.mark.parametrize("page", docs.PAGES)
+def test_a_generated_page_is_fresh(page: str) -> None:
+    assert (REFERENCE / page).read_text("utf-8") == docs.PAGES[page](), "run make docs"
+
+
+def test_links_lead_to_files_and_headings() -> None:
+    broken = []
+    for page, link in found(r"\]\((?!https?://)([^)\s]+)\)"):
+        path, _, heading = link.partition("#")
+        target = (ROOT / page).parent / path if path else ROOT / page
+        if not target.exists() or (heading and heading not in headings(target)):
+            broken.append((page, link))
+    assert broken == []
+
+
+def headings(page: Path) -> list[str]:
+    titles = re.findall(r"^#+ (.+)$", page.read_text("utf-8"), re.MULTILINE)
+    return [re.sub(r"[^\w -]", "", title).strip().lower().replace(" ", "-") for title in titles]
+
+
+def test_variables_exist() -> None:
+    known = {row.env for row in SETTINGS}
+    assert [use for use in found(r"\bCJSTREAM_\w*[A-Z]\b") if use[1] not in known] == []
+
+
+def commands(program: str) -> Iterator[tuple[str, list[str]]]:
+    """Yield (page, words after the program's name) of inline code and console blocks."""
+    for page, text in found(r"(?:^```console\n(.*?)^```|`([^`\n]+)`)"):
+        for words in re.findall(rf"(?:^|[/ ]){program} ([a-z ]+)", "".join(text), re.MULTILINE):
+            yield page, words.split()
+
+
+def test_commands_exist() -> None:
+    assert [use for use in commands("cjstream") if not is_command(use[1])] == []
+
+
+def is_command(words: list[str]) -> bool:
+    command: click.Command | None = cjstream
+    for word in words:
+        if not isinstance(command, click.Group):
+            break
+        command = command.get_command(click.Context(command), word)
+    return command is not None
+
+
+def test_make_targets_exist() -> None:
+    targets = set(re.findall(r"^([a-z]+):", (ROOT / "Makefile").read_text("utf-8"), re.MULTILINE))
+    assert [use for use in commands("make") if use[1][0] not in targets] == []
+
+
+def test_named_tests_exist() -> None:
+    paths = found(r"`(tests/[\w/]+\.py)(?:::\w+)?`")
+    assert [use for use in paths if not (ROOT / use[1]).exists()] == []
+
+
+def test_journeys_compile() -> None:
+    for page, text in found(r"^```yaml\n(journey:.*?)^```"):
+        assert definitions.parse(text, page).journey
+
+
+def test_json_examples_are_json() -> None:
+    for _, text in found(r"^```json\n(.*?)^```"):
+        assert all(json.loads(line) for line in text.splitlines())
+
+
+@pytest.mark.parametrize("words", [REASONS, TRANSITION_KINDS], ids=["reasons", "kinds"])
+def test_closed_lists_are_told_whole(words: tuple[str, ...]) -> None:
+    page = (REFERENCE / "topics-and-records.md").read_text("utf-8")
+    assert [word for word in words if f"`{word}`" not in page] == []
