@@ -197,7 +197,7 @@ class LocalBroker:
                 stderr=subprocess.STDOUT,
                 process_group=0,
                 pass_fds=[lock.fileno()],  # so the directory stays taken as long as the JVM lives
-                preexec_fn=_die_with_parent(),  # noqa: PLW1509 - it only makes two system calls
+                preexec_fn=die_with_parent(),  # noqa: PLW1509 - it only makes two system calls
             )
 
     def _wait_until_ready(self, process: subprocess.Popen[bytes]) -> None:
@@ -269,7 +269,11 @@ def _cluster_id() -> str:
     return base64.urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=")
 
 
-def _die_with_parent() -> Callable[[], None] | None:
+def die_with_parent() -> Callable[[], None] | None:
+    """Return what a child runs first (`preexec_fn`) to be killed when the thread that started it ends.
+
+    So also when this process is killed. None where the kernel cannot do it: everywhere but on Linux.
+    """
     if sys.platform != "linux":
         return None
     prctl, parent, set_death_signal = ctypes.CDLL(None).prctl, os.getpid(), 1  # PR_SET_PDEATHSIG

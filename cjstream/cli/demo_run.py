@@ -22,7 +22,7 @@ from cjstream.cli.demo_view import Tally, line, screen, stages_panel
 from cjstream.definitions import load, shipped
 from cjstream.errors import CjstreamError
 from cjstream.ingest.codec import dumps, loads
-from cjstream.local import LocalBroker
+from cjstream.local import LocalBroker, die_with_parent
 from cjstream.population import DAY, population
 from cjstream.settings import Settings
 
@@ -138,6 +138,7 @@ async def _worker(config: Settings, log: Path) -> AsyncIterator[asyncio.subproce
             stdout=output,
             stderr=asyncio.subprocess.STDOUT,
             process_group=0,  # Ctrl-C reaches us alone: the worker stops before its broker does
+            preexec_fn=die_with_parent(),
         )
     try:
         await _first_code(_ended(worker, log), _ready(config, log))

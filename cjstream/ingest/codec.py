@@ -101,7 +101,7 @@ def _why_not_json(value: bytes) -> str:
         return "empty"
     try:
         text = value.decode()
-        json.loads(text, parse_constant=_refuse, parse_int=_integer, parse_float=_finite)
+        found = json.loads(text, parse_constant=_refuse, parse_int=_integer, parse_float=_finite)
     except UnicodeDecodeError:
         return "encoding"
     except _BadNumber:
@@ -110,7 +110,7 @@ def _why_not_json(value: bytes) -> str:
         return "too_deep"
     except ValueError:
         return "encoding" if text.startswith("\ufeff") else "not_json"
-    return "encoding" if "\\u" in text else "too_deep"  # orjson refuses lone surrogates and 1024 levels
+    return "too_deep" if depth_exceeds(found) else "encoding"  # orjson refuses 1024 levels and lone surrogates
 
 
 def encode(output: Output, app_id: str) -> WireRecord:

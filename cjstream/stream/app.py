@@ -14,7 +14,7 @@ from mode.supervisors import CrashingSupervisor
 
 from cjstream import definitions, settings
 from cjstream.core.definition import JourneyDefinition
-from cjstream.errors import CjstreamError
+from cjstream.errors import CjstreamError, ConfigError, StateMismatch
 from cjstream.kafka import require_topics, wait_for_broker
 from cjstream.metrics import Metrics
 from cjstream.ops import OpsServer
@@ -97,6 +97,15 @@ class JourneyApp(faust.App):  # type: ignore[misc]
         topics = {topic for agent in self.agents.values() for topic in agent.channel.topics}
         return blake2b(" ".join(sorted(topics | self.tables.changelog_topics)).encode(), digest_size=4).hexdigest()
 
+    def require_same_counts(self) -> None:
+        """Raise StateMismatch if input and changelog no longer have the same number of partitions."""
+        counts = {topic: self.consumer.topic_partitions(topic) for topic in sorted(self.batched_topics)}
+        if len(set(counts.values())) > 1:
+            raise StateMismatch(
+                f"partition counts differ: {counts}",
+                "take a new app id and run `cjstream topics create`, or restore the old count",
+            )
+
     def on_rebalance_start(self) -> None:
         """Count the rebalance."""
         self.metrics.inc("cjstream_rebalances_total")
@@ -109,9 +118,12 @@ class JourneyApp(faust.App):  # type: ignore[misc]
 
 
 def _definitions(files: tuple[str, ...]) -> tuple[JourneyDefinition, ...]:
-    if not files:
-        return (definitions.shipped(),)
-    return tuple(definitions.load(path) for path in files)
+    loaded = [definitions.load(path) for path in files] or [definitions.shipped()]
+    names = [definition.journey for definition in loaded]
+    for name, path in zip(names, files, strict=False):
+        if names.count(name) > 1:
+            raise ConfigError("CJSTREAM_JOURNEYS", path, f"journey {name!r} is defined by more than one file")
+    return tuple(loaded)
 
 
 def _faust_settings(config: Settings) -> dict[str, Any]:

@@ -66,7 +66,7 @@ def _lag(app: "JourneyApp", number: int) -> int:
     tp = TP(app.settings.touchpoints, number)
     end = app.consumer.highwater(tp)
     done = app.consumer.next_offset(tp)
-    return max(0, end - done) if end is not None and done is not None else 0
+    return max(0, end - (done or 0)) if end is not None else 0
 
 
 def _remaining(app: "JourneyApp") -> int:
@@ -95,9 +95,12 @@ def alive(app: "JourneyApp") -> tuple[bool, str]:
 
 
 def progress(app: "JourneyApp") -> tuple[bool, int]:
-    """Return whether input is waiting, and the sum of offsets applied, which moves while the worker works."""
+    """Return whether input is waiting, and the sum of offsets applied, which moves while the worker works.
+
+    While the broker does not answer nothing can move; the publisher's and the group's own deadlines rule then.
+    """
     numbers = [partition.number for partition in app.partitions.opened()]
-    if app.rebalancing or not numbers:
+    if app.rebalancing or not numbers or not app.membership.is_fresh():
         return False, 0
     offsets = [app.consumer.next_offset(TP(app.settings.touchpoints, number)) or 0 for number in numbers]
     return any(_lag(app, number) for number in numbers), sum(offsets)

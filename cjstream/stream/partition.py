@@ -1,5 +1,6 @@
 """One partition's life: decode, advance, gather for the publisher. The agent calls it record by record."""
 
+import logging
 from collections.abc import Callable, Iterable, Mapping
 from hashlib import blake2b
 from time import perf_counter
@@ -19,6 +20,8 @@ from cjstream.settings import Settings
 from cjstream.stream.fatal import BUG, give_up
 from cjstream.stream.publisher import Group, Publisher
 from cjstream.stream.rows import Rows
+
+log = logging.getLogger("cjstream")
 
 EPOCH = 0  # of the input topic; raised when an operator accepts a recreated one
 DEAD_LETTER_LIMIT_BYTES = (1 << 20) + (60 << 10)  # the topic's limit, input's + 64 KiB, less room for the reasons
@@ -151,7 +154,8 @@ class Partition:
 
     def _internal_error(self, error: Exception, record: ConsumerRecord) -> None:
         if self._stops:
-            give_up(BUG, f"{record.topic}/{record.partition} offset {record.offset}: the engine failed", error)
+            give_up(BUG, f"{_place(record)}: the engine failed", error)
+        log.error("%s: the engine failed (%s); sent to dead-letter", _place(record), type(error).__name__)
         self._reject(Rejection("internal_error"), record)
 
     def _save_definitions(self) -> None:
@@ -191,6 +195,10 @@ class Partition:
         ]
         if outputs:
             await self.publisher.put_alone(lambda: Group(outputs=outputs, by_clock=True))
+
+
+def _place(record: ConsumerRecord) -> str:
+    return f"{record.topic} partition {record.partition} offset {record.offset}"
 
 
 def _position_of(record: ConsumerRecord) -> Position:

@@ -3,6 +3,7 @@
 import asyncio
 import logging
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from time import monotonic
 
 from aiokafka import ConsumerRecord
 
@@ -33,6 +34,7 @@ class Partitions:
         self._outbox, self._membership = outbox, membership
         self._rows: dict[int, Rows] = {}
         self._open: dict[int, Partition] = {}
+        self._restoring_since: float | None = None
 
     def __getitem__(self, number: int) -> Partition:
         return self._open[number]
@@ -48,6 +50,8 @@ class Partitions:
 
     def restore(self, number: int, records: Sequence[ConsumerRecord]) -> None:
         """Apply changelog records of a partition that is not open yet."""
+        if self._restoring_since is None:
+            self._restoring_since = monotonic()
         self._rows_of(number).restore(records)
         self.metrics.inc("cjstream_restored_records_total", (), len(records))
 
@@ -62,6 +66,9 @@ class Partitions:
 
         Raises StateMismatch if a restored customer is in a journey whose definition nobody kept.
         """
+        if self._restoring_since is not None:
+            self.metrics.set("cjstream_restore_seconds", monotonic() - self._restoring_since)
+            self._restoring_since = None
         fresh = [number for number in sorted(numbers) if number not in self._open]
         for number in fresh:
             self._open[number] = self._new(number, self._rows_of(number))

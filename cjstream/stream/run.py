@@ -47,7 +47,9 @@ def main(settings: Settings, journeys: Sequence[str] = (), metrics_port: int | N
     logging.basicConfig(level=logging.INFO, format=LOG_FORMAT)
     for name in LOUD:
         logging.getLogger(name).setLevel(logging.WARNING)
-    return _run(Worker(app, loglevel=None, override_logging=False, redirect_stdouts=False, quiet=True))
+    worker = Worker(app, loglevel=None, override_logging=False, redirect_stdouts=False, quiet=True)
+    worker.spinner = None  # it moves the cursor, `quiet` or not, and also in a pipe
+    return _run(worker)
 
 
 def _run(worker: Any) -> int:

@@ -47,6 +47,7 @@ class StageTable(Table):  # type: ignore[misc]
         """Open the partitions for input, after what restored states still have to send. Errors end the process."""
         try:
             await super().on_recovery_completed(active_tps, standby_tps)
+            self.app.require_same_counts()
             await self.partitions_held.open({tp.partition for tp in active_tps})
         except Exception as error:
             give_up(getattr(error, "exit_code", BUG), f"the restored state cannot be used: {error}", error)
