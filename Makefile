@@ -37,7 +37,7 @@ test: install ## All tests, with the real broker that they start
 
 .PHONY: cover
 cover: install ## The core's tests, with branch coverage
-	$(BIN)/python -m pytest --quiet --cov tests/core
+	$(BIN)/python -m pytest --quiet --cov --hypothesis-profile=ci tests/core
 
 .PHONY: fmt
 fmt: install ## Format and mend what can be mended

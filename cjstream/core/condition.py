@@ -92,8 +92,11 @@ def _field_test(name: Any, spec: Any, path: str, report: Report) -> Predicate | 
     tests = [_test(op, arg, f"{path}.{op}", report) for op, arg in _operators(spec).items()]
     if any(test is None for test in tests):
         return None
-    wants_absent = isinstance(spec, dict) and spec.get("exists") is False
-    return _absent(read) if wants_absent else _present(read, [test for test in tests if test is not None])
+    if isinstance(spec, dict) and spec.get("exists") is False:
+        if len(spec) > 1:
+            report(path, "asks for an absent field, so nothing else can be asked of it")
+        return _absent(read)
+    return _present(read, [test for test in tests if test is not None])
 
 
 def _operators(spec: Any) -> dict[Any, Any]:

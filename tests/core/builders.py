@@ -1,0 +1,175 @@
+"""What the core's tests are made of: touchpoints, small journeys, a customer to feed, and strategies for Hypothesis."""
+
+import json
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+from zlib import crc32
+
+from hypothesis import strategies as st
+
+from cjstream.core.definition import JourneyDefinition, compile_definition
+from cjstream.core.engine import Journeys, Step, advance, erase, returning
+from cjstream.core.outputs import Output, Signal, StageCurrent, StageTransition
+from cjstream.core.report import current
+from cjstream.core.state import CustomerState, Fence, Instance, Latest, Marker, encode
+from cjstream.core.touchpoint import Erasure, Touchpoint, parse
+from cjstream.definitions import shipped
+
+Object = dict[str, Any]
+
+START_MS = 1_767_225_600_000  # 2026-01-01T00:00:00Z
+SHOP = shipped("shop")
+LATENESS_MS = SHOP.lateness_ms
+
+
+def fields(touchpoint_id: str, kind: str, second: float, **more: Any) -> Object:
+    """Return a Touchpoint v1 object; `second` counts from START_MS on."""
+    at_ms = START_MS + round(second * 1000)
+    return {"id": touchpoint_id, "customer_id": "ani", "type": kind, "occurred_at": at_ms, **more}
+
+
+def parsed(value: Object) -> Touchpoint:
+    """Return the touchpoint of a Touchpoint v1 object."""
+    found = parse(value, crc32(json.dumps(value).encode()), None, 0)
+    assert isinstance(found, Touchpoint), found
+    return found
+
+
+def touchpoint(touchpoint_id: str, kind: str, second: float, **more: Any) -> Touchpoint:
+    """Return a touchpoint; as `fields`."""
+    return parsed(fields(touchpoint_id, kind, second, **more))
+
+
+def journey(name: str = "shop", stages: str = "abc", lateness: str = "10m", **more: Any) -> JourneyDefinition:
+    """Return a journey whose stages, in order, are the letters, each entered by a touchpoint of that type."""
+    return compile_definition(
+        {
+            "journey": name,
+            "lateness": lateness,
+            "stages": [{"id": letter, "weight": 10 * n} for n, letter in enumerate(stages, 1)],
+            "rules": [{"on": letter, "to": letter} for letter in stages],
+            **more,
+        }
+    )
+
+
+@dataclass
+class Customer:
+    """One customer fed touchpoint after touchpoint; checks at each step what holds at every step."""
+
+    journeys: Journeys
+    state: CustomerState | None = None
+    marker: Marker | None = None
+    offset: int = -1
+    steps: list[Step] = field(default_factory=list)
+    outputs: list[Output] = field(default_factory=list)
+
+    @classmethod
+    def of(cls, *definitions: JourneyDefinition) -> "Customer":
+        """Return a customer never seen, in these journeys."""
+        return cls(Journeys.of(definitions))
+
+    def feed(self, *touchpoints: Touchpoint) -> Step:
+        """Advance by each of them, at the next offsets, and return the last step."""
+        for each in touchpoints:
+            self.offset += 1
+            step = self.advance(each, (0, self.offset))
+            self.steps.append(step)
+            self.outputs += step.outputs
+            self.state = step.state or self.state
+        return step
+
+    def advance(self, each: Touchpoint, position: Fence) -> Step:
+        """Return the step of one touchpoint, without taking it, checked against what every step promises."""
+        before = self.state
+        if before is None and self.marker is not None:
+            before = returning(self.marker)
+        held = encode(before) if before is not None else None
+        step = advance(before, each, position, self.journeys)
+        assert (encode(before) if before is not None else None) == held, "advance changed its input"
+        assert advance(before, each, position, self.journeys) == step, "advance is not deterministic"
+        self._check_current(before or CustomerState(), step, each.customer_id)
+        return step
+
+    def _check_current(self, before: CustomerState, step: Step, customer_id: str) -> None:
+        """Assert that a StageCurrent is sent if and only if it says something new, once and last."""
+        sent = [output for output in step.outputs if isinstance(output, StageCurrent)]
+        told, now = (current(state, customer_id, self.journeys.by_hash) for state in (before, step.state or before))
+        assert sent == ([now] if now != told and now.journeys else [])
+        assert not sent or step.outputs[-1] is sent[0]
+
+    def forget(self, at_ms: int) -> None:
+        """Erase the customer by a null record of that time, at the next offset."""
+        self.offset += 1
+        erased = erase(self.state, self.marker, Erasure("ani", at_ms), (0, self.offset))
+        assert erased is not None
+        self.state, self.marker = None, erased.marker
+        self.outputs += erased.outputs
+
+    @property
+    def transitions(self) -> list[StageTransition]:
+        """All transitions sent so far."""
+        return [output for output in self.outputs if isinstance(output, StageTransition)]
+
+    @property
+    def signals(self) -> list[Signal]:
+        """All signals sent so far."""
+        return [output for output in self.outputs if isinstance(output, Signal)]
+
+    @property
+    def current(self) -> StageCurrent:
+        """Where the customer stands."""
+        return current(self.state or CustomerState(), "ani", self.journeys.by_hash)
+
+    def path(self, name: str = "shop") -> list[tuple[str, float]]:
+        """Return the visits in one journey: stage and the second it was entered."""
+        instance = self.instance(name)
+        stages = self.journeys.by_hash[instance.definition].stages
+        return [(stages[visit.stage].id, (visit.at_ms - START_MS) / 1000) for visit in instance.visits]
+
+    def instance(self, name: str = "shop") -> Instance:
+        """Return the newest instance of one journey."""
+        assert self.state is not None
+        return self.state.journeys[name].instances[-1]
+
+    def essence(self) -> tuple[object, ...]:
+        """Return the state without what counts deliveries: sequence, fence, window of ids."""
+        state = self.state
+        assert state is not None
+        instances = {name: each.instances for name, each in state.journeys.items()}
+        attributes: Sequence[Latest | None] = (state.account_id, state.persona, state.channel)
+        return state.newest_ms, instances, *attributes, state.erased_at_ms
+
+
+def objects(kinds: Iterable[str], span_ms: int, most: int = 16) -> st.SearchStrategy[list[Object]]:
+    """Return lists of touchpoints of one customer, of different ids, all within `span_ms`.
+
+    Times and sequences are drawn from few values as often as from many, so that ties are frequent.
+    """
+    offset_ms = st.one_of(st.integers(0, 3).map(lambda n: n * span_ms // 3), st.integers(0, span_ms))
+    optional = {
+        "sequence": st.integers(0, 2),
+        "initiator": st.sampled_from(["customer", "business"]),
+        "rating": st.integers(1, 5),
+        "account_id": st.sampled_from(["acme", "zeta"]),
+        "persona": st.sampled_from(["hunter", "gatherer"]),
+        "channel": st.sampled_from(["website", "email"]),
+    }
+    one = st.tuples(st.sampled_from(sorted(kinds)), offset_ms, st.fixed_dictionaries({}, optional=optional))
+    return st.lists(one, min_size=1, max_size=most).map(
+        lambda drawn: [
+            {**fields(f"t{n}", kind, 0), "occurred_at": START_MS + offset, **more}
+            for n, (kind, offset, more) in enumerate(drawn)
+        ]
+    )
+
+
+def twice_in_any_order(touchpoints: list[Object]) -> st.SearchStrategy[list[Object]]:
+    """Return permutations of the touchpoints, each in them twice."""
+    return st.permutations(touchpoints * 2)
+
+
+def wire(transition: StageTransition) -> Object:
+    """Return a transition as its consumers see it."""
+    return {name: getattr(transition, name) for name in transition.__struct_fields__}

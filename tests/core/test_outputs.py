@@ -1,0 +1,59 @@
+"""Outputs: always as the contract says, and an id is the same for the same parts for ever."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import jsonschema_rs
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from cjstream.core.outputs import JourneyCurrent, Signal, StageCurrent, StageTransition, stable_id
+from cjstream.ingest.codec import dumps, loads
+from tests.core.builders import Customer, journey, touchpoint
+
+SCHEMAS = Path(__file__).parents[2] / "schemas"
+
+
+VALIDATORS: dict[type[object], jsonschema_rs.Draft202012Validator] = {
+    kind: jsonschema_rs.Draft202012Validator(json.loads((SCHEMAS / f"{name}.v1.schema.json").read_text()))
+    for kind, name in ((StageTransition, "stage-transition"), (StageCurrent, "stage-current"), (Signal, "signal"))
+}
+
+labels = st.text(st.characters(exclude_categories=["Cs"]), max_size=128)
+identities = st.text(st.characters(exclude_categories=["C", "Z"]), min_size=1, max_size=128)
+contexts = st.fixed_dictionaries(
+    {}, optional={"account_id": identities, **dict.fromkeys(("channel", "device", "persona", "campaign"), labels)}
+)
+
+
+@given(st.lists(st.tuples(st.sampled_from("abc"), st.integers(0, 600), identities, contexts), max_size=6))
+def test_whatever_comes_in_what_leaves_keeps_the_contract(drawn: list[tuple[str, int, str, dict[str, Any]]]) -> None:
+    customer = Customer.of(journey("one", goal="b"), journey("two", goal={"on": "a"}))
+    for kind, second, touchpoint_id, context in drawn:
+        customer.feed(touchpoint(touchpoint_id, kind, second, **context))
+    for output in customer.outputs:
+        value = loads(dumps(output))
+        assert [error.message for error in VALIDATORS[type(output)].iter_errors(value)] == []
+
+
+@pytest.mark.parametrize("kind", [StageTransition, JourneyCurrent, StageCurrent, Signal])
+def test_an_output_cannot_be_changed_and_has_no_defaults(kind: Any) -> None:
+    assert kind.__struct_config__.frozen
+    assert not kind.__struct_defaults__
+
+
+def test_a_stable_id_is_the_same_on_every_machine_and_release() -> None:
+    assert stable_id("transition", "ani", "shop", 1) == "8e1dcd64ecf058e0a0b32cb2b4d25dee"
+
+
+@given(st.lists(st.text(st.characters(exclude_characters="\0", exclude_categories=["Cs"])), min_size=1))
+def test_a_stable_id_is_32_hex_digits(parts: list[str]) -> None:
+    found = stable_id(*parts)
+    assert len(found) == 32
+    assert int(found, 16) >= 0
+
+
+def test_a_stable_id_tells_where_one_part_ends() -> None:
+    assert len({stable_id("ab", "c"), stable_id("a", "bc"), stable_id("abc"), stable_id("ab", "c", "")}) == 4
