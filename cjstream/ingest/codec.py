@@ -99,8 +99,8 @@ def _why_not_json(value: bytes) -> str:
     """Return the reason of a value that orjson refuses, by the more lenient parser of the standard library."""
     if not value.strip():
         return "empty"
-    if b"\0" in value:
-        return "encoding"  # UTF-16 or UTF-32: JSON text holds no such byte
+    if value[:2].count(0) == 1:
+        return "encoding"  # UTF-16: JSON starts with two ASCII characters (RFC 4627 section 3)
     try:
         text = value.decode()
         found = json.loads(text, parse_constant=_refuse, parse_int=_integer, parse_float=_finite)
