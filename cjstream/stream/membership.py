@@ -46,12 +46,16 @@ class Membership:
         """Return whether the last successful heartbeat is young enough to write on."""
         return monotonic() - self._last_beat < self.fresh_seconds
 
+    def require(self) -> None:
+        """End the process (75) if the group has given this worker's membership away, so perhaps its partitions."""
+        if self._identity is not None and self._seen() != self._identity:
+            give_up(RESTART, "the group gave this worker's membership away; nothing more was written")
+
     async def confirm(self) -> None:
         """Return once writing is safe. Ends the process (75) if the membership is lost, or is not confirmed in time."""
         started = monotonic()
         while True:
-            if self._seen() != self._identity:
-                give_up(RESTART, "the group gave this worker's membership away; nothing more was written")
+            self.require()
             if self.is_fresh():
                 return
             if monotonic() - started > self.patience_seconds:

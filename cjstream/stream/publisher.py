@@ -25,7 +25,10 @@ from cjstream.stream.rows import Rows, encode_changes
 
 @dataclass(slots=True)
 class Group:
-    """What is made durable together: `outputs` to send, `acks` to give when all is done, counts for the metrics."""
+    """What is made durable together: `outputs` to send, `acks` to give when all is done, counts for the metrics.
+
+    `changes` are the changelog records, encoded when nothing more can join the group.
+    """
 
     outputs: list[WireRecord] = field(default_factory=list)
     acks: list[Callable[[], object]] = field(default_factory=list)
@@ -33,6 +36,7 @@ class Group:
     records: int = 0
     oldest_ms: int | None = None
     position: Position | None = None  # of the last input record in it
+    changes: dict[bytes, bytes | None] = field(default_factory=dict)
     by_clock: bool = False  # has no input offset: state goes first, with the outputs in `pending`
 
 
@@ -59,6 +63,7 @@ class Publisher:
             "dead_letter": settings.dead_letter,
         }
         self._gathering = Group()
+        self._alone: Group | None = None  # goes before the gathering one, which touchpoints may join meanwhile
         self._position = rows.position()
         self._wake, self._idle = asyncio.Event(), asyncio.Event()
         self._idle.set()
@@ -80,8 +85,10 @@ class Publisher:
 
         `make` is called when nothing else is under way: it reads states, puts rows and returns the group.
         """
-        await self.drained()
-        self._gathering = make()
+        while not self._idle.is_set():  # who was woken with us may have put something since
+            await self.drained()
+        self._alone = make()
+        self._alone.changes = self._take_changes(self._alone)
         self._go()
         await self.drained()
 
@@ -103,7 +110,7 @@ class Publisher:
             while True:
                 await self._wake.wait()
                 self._wake.clear()
-                group, self._gathering = self._gathering, Group()
+                group = self._next_group()
                 async with asyncio.timeout(self._settings.publish_timeout_seconds):
                     await self._publish(group)
                 self._finish(group)
@@ -119,18 +126,30 @@ class Publisher:
         except Exception as error:
             give_up(BUG, f"partition {self.partition}: publishing failed", error)
 
-    async def _publish(self, group: Group) -> None:
+    def _next_group(self) -> Group:
+        group, self._alone = self._alone, None
+        if group is not None:
+            if self._gathering.acks:
+                self._wake.set()
+            return group
+        group, self._gathering = self._gathering, Group()
+        group.changes = self._take_changes(group)
+        return group
+
+    def _take_changes(self, group: Group) -> dict[bytes, bytes | None]:
         if group.position is not None and group.position.fence > self._position.fence:
             self._position = msgspec.structs.replace(group.position, pending_acked=self._position.pending_acked)
         self.rows.put(POSITION_KEY, self._position)
-        changes = encode_changes(self.rows.take())
+        return encode_changes(self.rows.take())
+
+    async def _publish(self, group: Group) -> None:
         if group.by_clock:
-            offset = await self._send_changes(changes)
+            offset = await self._send_changes(group.changes)
             await self._send_outputs(group.outputs)
             self._position = msgspec.structs.replace(self._position, pending_acked=offset)
         else:
             await self._send_outputs(group.outputs)
-            await self._send_changes(changes)
+            await self._send_changes(group.changes)
 
     async def _send_outputs(self, outputs: Iterable[WireRecord]) -> None:
         by_topic: dict[str, list[WireRecord]] = {}

@@ -55,7 +55,9 @@ class BatchConsumer(driver.Consumer):  # type: ignore[misc]
         super().__init__(*args, **kwargs)
         self._batched: set[str] = self.app.batched_topics
         self._applied: dict[TP, int] = {}  # next offset to commit, of batched partitions
-        self._room = asyncio.Event()
+        self._room, self._fetched = asyncio.Event(), asyncio.Event()
+        self._fetched.set()
+        self._held: set[TP] = set()  # partitions to read again when the flow resumes
         self.last_commit = monotonic()
 
     def _new_consumer_thread(self) -> ConsumerThread:
@@ -97,14 +99,47 @@ class BatchConsumer(driver.Consumer):  # type: ignore[misc]
                 for start in range(0, len(rows), CHUNK_RECORDS):
                     yield tp, _chunk(tp, rows[start : start + CHUNK_RECORDS], generation)
 
+    async def _getmany(self, active_partitions: set[TP] | None, timeout: float) -> Any:
+        self._fetched.clear()
+        try:
+            return await super()._getmany(active_partitions, timeout)
+        finally:
+            self._fetched.set()
+
     def on_buffer_drop(self, tp: TP) -> None:
-        """A partition has room again."""
+        """A partition has room again. It is not read before its turn if a rebalance has paused it meanwhile."""
+        if tp in self._paused_partitions:
+            self._buffered_partitions.discard(tp)
+            return
         super().on_buffer_drop(tp)
         self._room.set()
 
+    # Faust resumes the input, then seeks to the committed offsets, then clears all buffers. A chunk read in between
+    # is cleared but counts as read, and one from before the seek comes ahead of older ones, whose effects the fence
+    # then takes for applied. So input waits for the end of all that, and the seek for the end of a fetch under way.
+
+    async def perform_seek(self) -> None:
+        """Go back to the committed offsets."""
+        await self._fetched.wait()
+        await super().perform_seek()
+
+    def pause_partitions(self, tps: Iterable[TP]) -> None:
+        """Fetch from these partitions no more."""
+        super().pause_partitions(tps)
+        self._held.difference_update(tps)
+
     def resume_partitions(self, tps: Iterable[TP]) -> None:
-        """Fetch from these partitions again."""
-        super().resume_partitions(tps)
+        """Fetch from these partitions again: changelogs now, input when the flow resumes."""
+        changelogs = {tp for tp in tps if self._is_changelog_tp(tp)}
+        self._held |= set(tps) - changelogs
+        super().resume_partitions(changelogs)
+        self._room.set()
+
+    def resume_flow(self) -> None:
+        """Let messages flow, also from the partitions held back."""
+        super().resume_flow()
+        held, self._held = self._held, set()
+        super().resume_partitions(held)
         self._room.set()
 
     # -- acks: a partition's chunks are acked in order, so the newest acked offset says it all. Faust's bookkeeping
@@ -161,6 +196,7 @@ class BatchConsumer(driver.Consumer):  # type: ignore[misc]
 
     async def on_partitions_revoked(self, revoked: set[TP]) -> None:
         """Drain and commit, then forget the acks: the next owner's committed offset may be beyond them."""
+        self.app.membership.require()
         await super().on_partitions_revoked(revoked)
         for tp in revoked:
             self._applied.pop(tp, None)
@@ -173,15 +209,18 @@ class BatchConsumer(driver.Consumer):  # type: ignore[misc]
     async def wait_empty(self) -> None:
         """Wait for all work under way, at most for the drain timeout; then the process ends with 75."""
         seconds = self.app.settings.drain_timeout_seconds
-        try:
-            async with asyncio.timeout(seconds):
-                await super().wait_empty()
-                await self.app.partitions.drain()
-        except TimeoutError:
+        drained = asyncio.create_task(self._drain())
+        await asyncio.wait({drained}, timeout=seconds)  # not asyncio.timeout: Faust's wait swallows cancellation
+        if not drained.done():
             give_up(
                 RESTART,
                 f"work under way was not done within {seconds:g} s; is an agent not acking its events?",
             )
+        drained.result()
+
+    async def _drain(self) -> None:
+        await super().wait_empty()
+        await self.app.partitions.drain()
 
 
 class BatchTransport(driver.Transport):  # type: ignore[misc]
