@@ -17,7 +17,7 @@ SEVERITIES = ("info", "warning", "critical")
 OUTCOMES = ("in_progress", "converted", "dropped")
 
 
-class StageTransition(msgspec.Struct, frozen=True):
+class StageTransition(msgspec.Struct, frozen=True, gc=False):
     """StageTransition v1: a customer entered, left or was corrected in a journey."""
 
     transition_id: str
@@ -45,7 +45,7 @@ class StageTransition(msgspec.Struct, frozen=True):
     campaign: str | None
 
 
-class JourneyCurrent(msgspec.Struct, frozen=True):
+class JourneyCurrent(msgspec.Struct, frozen=True, gc=False):
     """One journey inside StageCurrent v1."""
 
     stage: str | None
@@ -60,7 +60,7 @@ class JourneyCurrent(msgspec.Struct, frozen=True):
     definition: str
 
 
-class StageCurrent(msgspec.Struct, frozen=True):
+class StageCurrent(msgspec.Struct, frozen=True, gc=False):
     """StageCurrent v1: where one customer stands in every journey entered."""
 
     customer_id: str
@@ -74,7 +74,7 @@ class StageCurrent(msgspec.Struct, frozen=True):
     score_at: str | None
 
 
-class Signal(msgspec.Struct, frozen=True):
+class Signal(msgspec.Struct, frozen=True, gc=False):
     """Signal v1: something a person or service may want to act on."""
 
     signal_id: str
@@ -91,7 +91,7 @@ class Signal(msgspec.Struct, frozen=True):
     detail: dict[str, Any] | None
 
 
-class Forgotten(msgspec.Struct, frozen=True):
+class Forgotten(msgspec.Struct, frozen=True, gc=False):
     """The customer was erased: a null record under the id on the topic of current stages."""
 
     customer_id: str

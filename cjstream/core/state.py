@@ -3,6 +3,8 @@
 A value starts with a version byte and a flag byte; the rest is MessagePack of an array, so fields may only be added
 at the end, with defaults. Bytes of every released version stay readable: tests/core/states/ keeps some of each.
 Keys of customers are their ids in UTF-8. Keys that start with a zero byte are reserved: no id holds one.
+
+`gc=False`: these values hold no cycles, and the collector would visit millions of them for nothing.
 """
 
 from hashlib import blake2b
@@ -25,7 +27,7 @@ Fence = tuple[int, int]  # (epoch of the input topic, offset)
 _Kind = TypeVar("_Kind")
 
 
-class Visit(msgspec.Struct, array_like=True, frozen=True):
+class Visit(msgspec.Struct, array_like=True, frozen=True, gc=False):
     """One stay in a stage: its index in the definition, and the touchpoint that began it."""
 
     stage: int
@@ -35,7 +37,7 @@ class Visit(msgspec.Struct, array_like=True, frozen=True):
     inferred: bool = False
 
 
-class Reached(msgspec.Struct, array_like=True, frozen=True):
+class Reached(msgspec.Struct, array_like=True, frozen=True, gc=False):
     """The earliest touchpoint that met the goal."""
 
     at_ms: int
@@ -43,7 +45,7 @@ class Reached(msgspec.Struct, array_like=True, frozen=True):
     touchpoint_id: str
 
 
-class Instance(msgspec.Struct, array_like=True, frozen=True):
+class Instance(msgspec.Struct, array_like=True, frozen=True, gc=False):
     """One run through a journey under one definition, given by its hash; `visits` in order, the last is where it is."""
 
     definition: str
@@ -53,14 +55,14 @@ class Instance(msgspec.Struct, array_like=True, frozen=True):
     goal: Reached | None = None
 
 
-class JourneyState(msgspec.Struct, array_like=True, frozen=True):
+class JourneyState(msgspec.Struct, array_like=True, frozen=True, gc=False):
     """A customer in one journey: the last sequence sent, and the instances, newest last."""
 
     sequence: int = 0
     instances: tuple[Instance, ...] = ()
 
 
-class Latest(msgspec.Struct, array_like=True, frozen=True):
+class Latest(msgspec.Struct, array_like=True, frozen=True, gc=False):
     """The value of an attribute at the customer's newest touchpoint that has one; ties: sequence, then value."""
 
     at_ms: int
@@ -68,7 +70,7 @@ class Latest(msgspec.Struct, array_like=True, frozen=True):
     value: str
 
 
-class PendingRecord(msgspec.Struct, array_like=True, frozen=True):
+class PendingRecord(msgspec.Struct, array_like=True, frozen=True, gc=False):
     """One record to send, as it will be on the wire; `topic` is a role such as `signals`."""
 
     topic: str
@@ -76,7 +78,7 @@ class PendingRecord(msgspec.Struct, array_like=True, frozen=True):
     headers: tuple[tuple[str, bytes], ...] = ()
 
 
-class CustomerState(msgspec.Struct, array_like=True, frozen=True):
+class CustomerState(msgspec.Struct, array_like=True, frozen=True, gc=False):
     """All that is kept of one customer. `fence`: the last input position applied. `newest_ms`: the customer's clock.
 
     `recent` is the window of duplicate ids, ENTRY_BYTES each, newest last. `erased_at_ms`: touchpoints up to then
@@ -94,7 +96,7 @@ class CustomerState(msgspec.Struct, array_like=True, frozen=True):
     pending: tuple[PendingRecord, ...] = ()
 
 
-class Marker(msgspec.Struct, array_like=True, frozen=True):
+class Marker(msgspec.Struct, array_like=True, frozen=True, gc=False):
     """What stays of an erased customer: the fence, the erasure's time, the last sequence per journey."""
 
     fence: Fence
@@ -102,7 +104,7 @@ class Marker(msgspec.Struct, array_like=True, frozen=True):
     sequences: dict[str, int] = {}
 
 
-class Position(msgspec.Struct, array_like=True, frozen=True):
+class Position(msgspec.Struct, array_like=True, frozen=True, gc=False):
     """How far a partition was applied: the last record's position, timestamp (-1: none) and value hash.
 
     `pending_acked`: outputs of clock-fired steps up to this changelog offset are durable.

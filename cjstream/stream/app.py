@@ -4,6 +4,7 @@ Importing it opens no socket and reads no file but the environment: everything e
 """
 
 import asyncio
+import gc
 import logging
 from hashlib import blake2b
 from typing import Any
@@ -84,6 +85,7 @@ class JourneyApp(faust.App):  # type: ignore[misc]
             give_up(2, f"the worker cannot start: {error}")
         gauges.register(self)
         log.info("metrics and health at http://%s:%d/metrics", self.settings.metrics_host, port)
+        _calm_the_collector()
         await super().on_first_start()
         try:
             async with asyncio.timeout(START_SECONDS):
@@ -115,6 +117,16 @@ class JourneyApp(faust.App):  # type: ignore[misc]
         """Drain, commit and leave; then let go of the port and the slot."""
         await super().on_stop()
         self.ops.stop()
+
+
+def _calm_the_collector() -> None:
+    """Collect cycles rarely: a batch makes some 20,000 objects, nearly all gone when it ends.
+
+    With the default threshold of 700 the collector took 15 % of a worker's time.
+    """
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(50_000, 20, 100)
 
 
 def _definitions(files: tuple[str, ...]) -> tuple[JourneyDefinition, ...]:
