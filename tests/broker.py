@@ -5,6 +5,7 @@ import os
 import subprocess
 import uuid
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack
 from pathlib import Path
 from typing import NamedTuple
 
@@ -15,11 +16,13 @@ from cjstream import settings as configuration
 from cjstream.local import LocalBroker
 from cjstream.settings import Settings
 from tests.command import run
+from tests.faults.harness import WORKER, Worker
 
 PARTITIONS = 4
 
 Cli = Callable[..., subprocess.CompletedProcess[bytes]]
 Produce = Callable[[str, Sequence[tuple[bytes | None, bytes | None]]], None]
+StartWorker = Callable[..., Worker]
 
 
 class Broker(NamedTuple):
@@ -73,3 +76,17 @@ def produce(settings: Settings, topics: int) -> Produce:
                 await sender.add(key, value)
 
     return lambda topic, records: asyncio.run(send(topic, records))
+
+
+@pytest.fixture
+def start_worker(settings: Settings, topics: int, tmp_path: Path) -> Iterator[StartWorker]:
+    """Starts workers on the test's topics: `start_worker("--journey", file)` returns one that is ready."""
+    with ExitStack() as stack:
+
+        def start(*args: str) -> Worker:
+            log = tmp_path / f"worker-{uuid.uuid4().hex[:6]}.log"
+            worker = stack.enter_context(Worker(settings, log, [*WORKER, *args]))
+            worker.wait_ready()
+            return worker
+
+        yield start

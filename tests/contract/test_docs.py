@@ -83,8 +83,9 @@ def test_make_targets_exist() -> None:
 
 
 def test_named_tests_exist() -> None:
-    paths = found(r"`(tests/[\w/]+\.py)(?:::\w+)?`")
-    assert [use for use in paths if not (ROOT / use[1]).exists()] == []
+    for page, (path, test) in found(r"`(tests/[\w/]+\.py)(?:::(\w+))?`"):
+        assert (ROOT / path).exists(), (page, path)
+        assert f"def {test}" in (ROOT / path).read_text("utf-8") or not test, (page, path, test)
 
 
 def test_journeys_compile() -> None:

@@ -47,13 +47,27 @@ def test_the_piped_demo_ends_by_itself_with_the_right_numbers(demo: subprocess.P
 
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 0)])
 def test_a_signal_stops_everything(demo: subprocess.Popen[str], tmp_path: Path, number: int, code: int) -> None:
-    assert demo.stdout
-    while "day" not in demo.stdout.readline():
-        assert demo.poll() is None
-    children = psutil.Process(demo.pid).children(recursive=True)
-    assert len(children) >= 2  # Kafka and the worker
+    children = children_of_a_running(demo)
     demo.send_signal(number)
-    demo.stdout.read()
+    demo.communicate()
     assert demo.wait(END_SECONDS) == code
     assert not [child for child in children if child.is_running()]
     assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux ends a killed process's children")
+def test_killed_it_leaves_no_process(demo: subprocess.Popen[str]) -> None:
+    children = children_of_a_running(demo)
+    demo.kill()
+    _, alive = psutil.wait_procs(children, END_SECONDS)
+    assert alive == []
+
+
+def children_of_a_running(demo: subprocess.Popen[str]) -> list[psutil.Process]:
+    """Wait until touchpoints flow; return the broker's and the worker's processes."""
+    assert demo.stdout
+    while "day" not in demo.stdout.readline():
+        assert demo.poll() is None
+    children: list[psutil.Process] = psutil.Process(demo.pid).children(recursive=True)
+    assert len(children) >= 2
+    return children

@@ -7,14 +7,17 @@ import subprocess
 import time
 from typing import Any
 
-from aiokafka import AIOKafkaConsumer
+from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
 
-from cjstream.core.state import CustomerState, JourneyState, encode
+from cjstream.core.state import CustomerState, JourneyState, definition_key, encode
+from cjstream.definitions import shipped
+from cjstream.ingest.codec import dumps
 from cjstream.settings import Settings, environment
+from tests.broker import Cli, Produce
 from tests.command import COMMAND
-from tests.kafka.conftest import Cli, Produce
 
 FOLLOW_SECONDS = 20
+SHOP = shipped()
 
 
 def transition(customer: str, sequence: int) -> bytes:
@@ -27,7 +30,9 @@ def transition(customer: str, sequence: int) -> bytes:
 
 
 def current(customer: str, stage: str | None, furthest: str, outcome: str = "in_progress") -> bytes:
-    journey = {"stage": stage, "furthest_stage": furthest, "outcome": outcome, "sequence": 1}
+    journey = {
+        "stage": stage, "furthest_stage": furthest, "outcome": outcome, "sequence": 1, "definition": SHOP.hash,
+    }  # fmt: skip
     return json.dumps({"customer_id": customer, "journeys": {"shop": journey}}).encode()
 
 
@@ -80,7 +85,9 @@ def test_stages_json_is_the_newest_of_each_customer_without_the_erased(
     assert cli("stages", "--json").stdout == newest + b"\n"
 
 
-def test_stages_is_a_funnel(cli: Cli, settings: Settings, produce: Produce) -> None:
+def test_stages_is_a_funnel_of_all_stages_in_their_order(
+    cli: Cli, settings: Settings, produce: Produce, topics: int
+) -> None:
     customers = {
         b"a": current("a", "awareness", "awareness"),
         b"b": current("b", "consideration", "purchase", "converted"),
@@ -88,6 +95,7 @@ def test_stages_is_a_funnel(cli: Cli, settings: Settings, produce: Produce) -> N
         b"d": current("d", None, "awareness", "dropped"),
     }
     produce(settings.stage_current, list(customers.items()))
+    asyncio.run(keep_definition(settings, topics))
     shown = cli("stages").stdout.decode()
     assert "shop: 4 customers, 2 converted, 1 dropped" in shown
     rows = [[cell.strip() for cell in line.strip("│").split("│")] for line in shown.splitlines() if "│" in line]
@@ -95,6 +103,15 @@ def test_stages_is_a_funnel(cli: Cli, settings: Settings, produce: Produce) -> N
     assert ["consideration", "1", "0", "2 (50.0%)"] in rows
     assert ["purchase", "1", "2", "2 (50.0%)"] in rows
     assert ["(outside)", "1", "0", ""] in rows
+    assert [row[0] for row in rows] == ["awareness", "consideration", "purchase", "retention", "advocacy", "(outside)"]
+
+
+async def keep_definition(settings: Settings, partitions: int) -> None:
+    """Write the shop's definition where workers keep it: in each partition of the changelog."""
+    async with AIOKafkaProducer(bootstrap_servers=settings.kafka_bootstrap_servers) as producer:
+        for number in range(partitions):
+            row = {"key": definition_key(SHOP.hash), "value": dumps(SHOP.data), "partition": number}
+            await producer.send_and_wait(settings.state_changelog, **row)
 
 
 def test_inspect_shows_stages_and_state(cli: Cli, settings: Settings, produce: Produce) -> None:

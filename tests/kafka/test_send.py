@@ -8,8 +8,8 @@ from pathlib import Path
 
 from cjstream import kafka
 from cjstream.settings import Settings, environment
+from tests.broker import Cli
 from tests.command import COMMAND
-from tests.kafka.conftest import Cli
 
 LINES = [
     b'{"customer_id": "c-1",  "n": 1}',

@@ -10,7 +10,7 @@ from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 from cjstream import kafka
 from cjstream.errors import BrokerUnreachable, ConfigError, StateMismatch
 from cjstream.settings import Settings
-from tests.kafka.conftest import Cli
+from tests.broker import Cli
 
 
 async def configs_of(settings: Settings, topic: str) -> dict[str, str]:

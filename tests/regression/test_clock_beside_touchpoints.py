@@ -1,0 +1,85 @@
+"""A step fired by the clock took the place of touchpoints that came at the same moment, or was mixed with them."""
+
+import asyncio
+from collections.abc import Sequence
+from typing import Any
+
+from cjstream.core.outputs import Signal
+from cjstream.core.state import CustomerState, Position
+from cjstream.ingest.codec import WireRecord, encode
+from cjstream.metrics import Metrics
+from cjstream.settings import load
+from cjstream.stream.publisher import Group, Publisher
+from cjstream.stream.rows import Rows
+from cjstream.stream.store import MemoryStore
+
+SIGNAL = Signal(
+    signal_id="0" * 32, kind="stalled", severity="warning", journey="shop", instance="", stage="awareness",
+    customer_id="anna", since="2026-01-01T00:00:00.000Z", due=None, cause=None, owner=None, detail=None,
+)  # fmt: skip
+
+
+class Outbox:
+    """Takes a moment, and notes what was sent in which order."""
+
+    def __init__(self) -> None:
+        self.sent: list[tuple[str, list[bytes | None]]] = []
+
+    async def send(self, topic: str, _partition: int, records: Sequence[WireRecord]) -> int:
+        await asyncio.sleep(0.001)
+        self.sent.append((topic, [record.key for record in records]))
+        return len(self.sent)
+
+
+class Member:
+    async def confirm(self) -> None:
+        pass
+
+
+def touch(publisher: Publisher, customer: bytes, offset: int, acked: list[int]) -> None:
+    publisher.rows.put(customer, CustomerState((0, offset)))
+    publisher.group.outputs.append(WireRecord("transitions", customer, b"{}"))
+    publisher.group.acks.append(lambda: acked.append(offset))
+    publisher.group.position = Position((0, offset))
+    publisher.put(1)
+
+
+def fired(publisher: Publisher) -> Group:
+    publisher.rows.put(b"anna", CustomerState((0, 0)))
+    return Group(outputs=[encode(SIGNAL, "app")], by_clock=True)
+
+
+def test_touchpoints_that_come_with_a_fired_step_keep_their_own_group() -> None:
+    acked: list[int] = []
+    outbox: Any = Outbox()
+
+    async def scenario() -> None:
+        member: Any = Member()
+        publisher = Publisher(0, Rows(MemoryStore(), b""), outbox, member, load({}), Metrics())
+
+        async def come_when_idle() -> None:
+            await publisher.drained()
+            touch(publisher, b"bert", 1, acked)
+
+        def make() -> Group:
+            group = fired(publisher)
+            asyncio.get_running_loop().call_soon(touch, publisher, b"cora", 2, acked)
+            return group
+
+        touch(publisher, b"anna", 0, acked)
+        first = asyncio.create_task(come_when_idle())
+        await publisher.put_alone(make)
+        await first
+        await asyncio.sleep(0.02)
+        await publisher.drained()
+        await publisher.close()
+
+    asyncio.run(scenario())
+    assert acked == [0, 1, 2]
+    transitions = [key for topic, keys in outbox.sent if topic == "transitions" for key in keys]
+    assert transitions == [b"anna", b"bert", b"cora"]
+    topics = [topic for topic, _ in outbox.sent]
+    signal = topics.index("signals")
+    assert topics[signal - 1] == "cjstream-state-changelog"
+    assert set(outbox.sent[signal - 1][1]) == {b"anna", b"\0p"}, "state first, and of this step only"
+    assert b"cora" not in outbox.sent[signal][1]
