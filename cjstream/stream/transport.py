@@ -100,8 +100,8 @@ class BatchConsumer(driver.Consumer):  # type: ignore[misc]
                     yield tp, _chunk(tp, rows[start : start + CHUNK_RECORDS], generation)
 
     async def _getmany(self, active_partitions: set[TP] | None, timeout: float) -> Any:
-        # A copy: Faust's set may be emptied while the fetch waits, and none means all to aiokafka. What came of partitions
-        # still paused would be dropped, and where no offset is committed no seek brings it back.
+        # A copy: Faust's set may be emptied while the fetch waits, and to aiokafka none means all. Records of paused
+        # partitions would come and be dropped, and where no offset is committed yet no seek brings them back.
         asked = None if active_partitions is None else set(active_partitions)
         self._fetched.clear()
         try:
