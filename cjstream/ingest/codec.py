@@ -1,7 +1,7 @@
 """The wire: bytes to a touchpoint or the reason it is none, outputs to bytes. The only importer of orjson."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from hashlib import sha256
 from typing import Any, NamedTuple, NoReturn
 from zlib import crc32
@@ -29,6 +29,10 @@ class WireRecord(NamedTuple):
     value: bytes | None
     headers: Sequence[Header] = ()
     timestamp_ms: int | None = None
+
+
+# The bytes of orjson, without a dict for each struct: 1 us for a transition where orjson takes 6 (docs/adr/0006).
+to_json: Callable[[Output], bytes] = msgspec.json.Encoder().encode
 
 
 def dumps(value: Any) -> bytes:
@@ -122,11 +126,11 @@ def encode(output: Output, app_id: str) -> WireRecord:
         headers = _cloud_event(
             app_id, output.transition_id, "cjstream.transition.v1", output.customer_id, output.occurred_at
         )
-        return WireRecord("transitions", key, dumps(output), [*headers, ("ce_sequence", b"%d" % output.sequence)])
+        return WireRecord("transitions", key, to_json(output), [*headers, ("ce_sequence", b"%d" % output.sequence)])
     if isinstance(output, Signal):
         headers = _cloud_event(app_id, output.signal_id, "cjstream.signal.v1", output.customer_id, output.since)
-        return WireRecord("signals", key, dumps(output), headers)
-    return WireRecord("stage_current", key, None if isinstance(output, Forgotten) else dumps(output))
+        return WireRecord("signals", key, to_json(output), headers)
+    return WireRecord("stage_current", key, None if isinstance(output, Forgotten) else to_json(output))
 
 
 def _cloud_event(source: str, event_id: str, kind: str, subject: str, time: str) -> list[Header]:

@@ -126,7 +126,7 @@ def _calm_the_collector() -> None:
     """
     gc.collect()
     gc.freeze()
-    gc.set_threshold(50_000, 20, 100)
+    gc.set_threshold(200_000, 50, 100)
 
 
 def _definitions(files: tuple[str, ...]) -> tuple[JourneyDefinition, ...]:

@@ -5,12 +5,14 @@ from pathlib import Path
 from typing import Any
 
 import jsonschema_rs
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from cjstream.core.outputs import JourneyCurrent, Signal, StageCurrent, StageTransition, stable_id
-from cjstream.ingest.codec import dumps, loads
+from cjstream.core.times import MAX_MS
+from cjstream.ingest.codec import dumps, loads, to_json
 from tests.core.builders import Customer, journey, touchpoint
 
 SCHEMAS = Path(__file__).parents[2] / "schemas"
@@ -34,8 +36,22 @@ def test_whatever_comes_in_what_leaves_keeps_the_contract(drawn: list[tuple[str,
     for kind, second, touchpoint_id, context in drawn:
         customer.feed(touchpoint(touchpoint_id, kind, second, **context))
     for output in customer.outputs:
-        value = loads(dumps(output))
+        value = loads(to_json(output))
         assert [error.message for error in VALIDATORS[type(output)].iter_errors(value)] == []
+
+
+@given(st.lists(st.tuples(st.sampled_from("abc"), st.integers(0, 600), identities, contexts), max_size=6))
+def test_outputs_are_the_bytes_that_orjson_writes(drawn: list[tuple[str, int, str, dict[str, Any]]]) -> None:
+    customer = Customer.of(journey("one", goal="b"), journey("two", goal={"on": "a"}))
+    for kind, second, touchpoint_id, context in drawn:
+        customer.feed(touchpoint(touchpoint_id, kind, second, **context))
+    for output in customer.outputs:
+        assert to_json(output) == dumps(output)
+
+
+@given(st.integers(0, MAX_MS))
+def test_every_number_of_seconds_is_the_bytes_that_orjson_writes(ms: int) -> None:
+    assert msgspec.json.encode(ms / 1000) == dumps(ms / 1000)
 
 
 @pytest.mark.parametrize("kind", [StageTransition, JourneyCurrent, StageCurrent, Signal])
