@@ -6,10 +6,13 @@ records: its value is the list of them, its offset that of the last. See docs/ad
 
 import asyncio
 from collections.abc import AsyncIterator, Iterable, Iterator, Mapping
+from contextlib import suppress
 from time import monotonic
 from typing import Any
 
 import faust
+from aiokafka import TopicPartition
+from aiokafka.errors import IllegalStateError
 from faust.transport.drivers import aiokafka as driver
 from faust.types import TP
 from faust.types.tuples import ConsumerMessage
@@ -103,7 +106,8 @@ class BatchConsumer(driver.Consumer):  # type: ignore[misc]
         # A copy: Faust's set may be emptied while the fetch waits, and to aiokafka none means all. Records of paused
         # partitions would come and be dropped, and where no offset is committed yet no seek brings them back.
         asked = None if active_partitions is None else set(active_partitions)
-        self._fetched.clear()
+        if asked is None or not all(map(self._is_changelog_tp, asked)):  # a seek is of no concern to those
+            self._fetched.clear()
         try:
             return await super()._getmany(asked, timeout)
         finally:
@@ -122,9 +126,13 @@ class BatchConsumer(driver.Consumer):  # type: ignore[misc]
     # then takes for applied. So input waits for the end of all that, and the seek for the end of a fetch under way.
 
     async def perform_seek(self) -> None:
-        """Go back to the committed offsets."""
+        """Go back to the committed offsets; to the start of the log where none is, which Faust leaves out."""
         await self._fetched.wait()
         await super().perform_seek()
+        uncommitted = {tp for tp in self.assignment() if self._committed_offset[tp] is None}
+        if fresh := [TopicPartition(*tp) for tp in uncommitted if not self._is_changelog_tp(tp)]:
+            with suppress(IllegalStateError):  # a rebalance has taken one away, and will seek again
+                await self._thread.seek_to_beginning(*fresh)
 
     def pause_partitions(self, tps: Iterable[TP]) -> None:
         """Fetch from these partitions no more."""

@@ -4,6 +4,7 @@ One start in some fifteen lost a chunk, under load. After it came chunks whose f
 """
 
 import asyncio
+from collections import defaultdict
 from types import SimpleNamespace
 from typing import Any
 
@@ -53,7 +54,7 @@ def test_room_in_a_paused_partition_does_not_resume_it(consumer: Any) -> None:
     assert consumer._get_active_partitions() == set()
 
 
-def test_the_seek_waits_for_the_fetch_under_way(consumer: Any) -> None:
+def test_the_seek_waits_for_the_fetch_under_way_and_leaves_no_partition_out(consumer: Any) -> None:
     done: list[str] = []
 
     async def fetch(*_: Any, **__: Any) -> dict[TP, Any]:
@@ -65,13 +66,18 @@ def test_the_seek_waits_for_the_fetch_under_way(consumer: Any) -> None:
         done.append("seek")
         return {}
 
+    async def seek_to_beginning(*tps: TP) -> None:
+        done.append(f"beginning of {[tp.topic for tp in tps]}")
+
     async def both() -> None:
-        fetching = asyncio.create_task(consumer._getmany({CHANGELOG}, 1.0))
+        fetching = asyncio.create_task(consumer._getmany({INPUT, CHANGELOG}, 1.0))
         await asyncio.sleep(0)
         await consumer.perform_seek()
         await fetching
 
-    consumer._thread = SimpleNamespace(getmany=fetch)
+    consumer._thread = SimpleNamespace(getmany=fetch, seek_to_beginning=seek_to_beginning)
     consumer.seek_to_committed = seek
+    consumer.assignment = lambda: {INPUT, CHANGELOG}
+    consumer._committed_offset = defaultdict(lambda: None)
     asyncio.run(both())
-    assert done == ["fetch", "seek"]
+    assert done == ["fetch", "seek", "beginning of ['touchpoints']"]
