@@ -151,14 +151,14 @@ SETTINGS: tuple[Setting, ...] = (
         "CJSTREAM_DATA_DIR",
         "cjstream-data",
         Path,
-        "Where a worker keeps its slot and local files.",
+        "Where a worker keeps its slot and local files, and `cjstream broker` its cluster.",
     ),
     Setting(
         "store",
         "CJSTREAM_STORE",
         "memory",
         _one_of("memory"),
-        "Where a worker keeps state between changelog and use.",
+        "Where a worker keeps its own copy of the state: `memory`.",
     ),
     Setting(
         "erasure_key",

@@ -56,6 +56,6 @@ def main() -> None:
 
     Settings come from the environment, such as CJSTREAM_KAFKA__BOOTSTRAP_SERVERS (127.0.0.1:9092).
 
-    Exit codes: 0 ok, 1 the answer is no, 2 usage or setting, 3 broker unreachable, 4 state and input
-    do not fit, 70 bug, 75 stopped to be restarted, 130 Ctrl-C.
+    Exit codes: 0 ok, 1 the answer is no, 2 usage or setting, 3 broker unreachable, 4 topics, state
+    and input do not fit, 70 bug, 75 stopped to be restarted, 130 Ctrl-C.
     """

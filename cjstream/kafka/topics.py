@@ -37,7 +37,11 @@ def topic_specs(settings: Settings, partitions: int, input_limit_bytes: int = IN
         settings.transitions: {},
         settings.stage_current: compacted,
         settings.signals: {},
-        settings.dead_letter: {"max.message.bytes": str(input_limit_bytes + DEAD_LETTER_EXTRA_BYTES)},
+        settings.dead_letter: {
+            "max.message.bytes": str(input_limit_bytes + DEAD_LETTER_EXTRA_BYTES),
+            # A dead letter keeps its record's timestamp: retention by time would delete one of an old backlog at once.
+            "retention.ms": "-1",
+        },
         settings.state_changelog: compacted,
     }
     return [TopicSpec(name, partitions, config) for name, config in configs.items()]

@@ -154,8 +154,8 @@ class BatchConsumer(driver.Consumer):  # type: ignore[misc]
         self._room.set()
 
     # -- acks: a partition's chunks are acked in order, so the newest acked offset says it all. Faust's bookkeeping
-    # takes the jump to a chunk's last offset for a gap in the log and counts a gap as acked up to and including the
-    # message that ends it: offsets would be committed that were read but never processed.
+    # takes the jump to a chunk's last offset for a gap in the log: it may commit beyond what is done, and with acks in
+    # order it commits one chunk at a time and falls behind without end.
 
     async def _add_gap(self, tp: TP, offset_from: int, offset_to: int) -> None:
         if tp.topic not in self._batched:

@@ -14,7 +14,7 @@ from cjstream.settings import Settings
 from tests.faults.harness import Worker, new_app, read_all, send, wait_done, wait_until
 from tests.faults.oracle import Ledger, Topics, make_input
 
-SEED, TOUCHPOINTS, PER_SECOND, PARTITIONS = 11, 45_000, 1_500, 8
+SEED, TOUCHPOINTS, PER_SECOND, PARTITIONS = 11, 39_000, 1_500, 8
 MOVE_SECONDS = 6.0 + 6.0  # the session timeout, and what a rebalance and a restore take on a busy machine
 END_SECONDS = 10.0
 

@@ -16,7 +16,7 @@ from tests.faults.oracle import Ledger, Topics, make_input
 
 FAUST = (sys.executable, "-m", "faust", "-A")
 RUN = ("worker", "--without-web", "-l", "info")
-SEED, TOUCHPOINTS, PARTITIONS = 13, 1_500, 4
+SEED, TOUCHPOINTS, PARTITIONS = 13, 1_000, 4
 END_SECONDS = 10.0
 
 REACTS = """

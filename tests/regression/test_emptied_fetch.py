@@ -28,5 +28,6 @@ def test_a_fetch_under_way_keeps_its_partitions_when_all_are_paused(monkeypatch:
         await consumer._getmany(active, 1.0)
 
     monkeypatch.setattr(driver.Consumer, "_getmany", wait_for_records)
+    monkeypatch.setattr(BatchConsumer, "_is_changelog_tp", lambda *_: True)
     asyncio.run(fetch())
     assert seen == [{TP("changelog", 0)}]
