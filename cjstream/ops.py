@@ -21,6 +21,7 @@ MAX_CONNECTIONS = 8  # Prometheus, the probes, a person or two
 MAX_SECONDS = 5.0  # for a request to come, however slowly; and again for its answer to go
 MAX_HEAD_BYTES = 8192  # request line and headers together
 POLL_SECONDS = 0.1  # how late a stop or a deadline may be noticed
+GRACE_SECONDS = 0.3  # an honest client's request is complete by then, also on a busy machine
 HANDOVER_SECONDS = 0.5  # a thread whose connection was cut ends within this, unless a check or source hangs
 PLAIN = "text/plain; charset=utf-8"
 
@@ -78,7 +79,7 @@ def _health(check: Check) -> Answer:
 
 
 class _Server(TCPServer):
-    """A thread per connection, at most MAX_CONNECTIONS; one more cuts the oldest incomplete request.
+    """A thread per connection, at most MAX_CONNECTIONS; one more cuts the oldest that stays incomplete.
 
     So clients that send nothing, or a byte now and then, keep nobody else waiting.
     """
@@ -95,9 +96,10 @@ class _Server(TCPServer):
         super().__init__((host, port), _Handler)
 
     def process_request(self, request: Any, client_address: Any) -> None:
-        if not self._slots.acquire(blocking=False):
-            self._cut(at_most=1)
-            if not self._slots.acquire(timeout=HANDOVER_SECONDS):
+        deadline = time.monotonic() + GRACE_SECONDS + HANDOVER_SECONDS
+        while not self._slots.acquire(timeout=POLL_SECONDS):
+            self._cut(at_most=1, before=time.monotonic() - GRACE_SECONDS)
+            if time.monotonic() > deadline:
                 self.shutdown_request(request)
                 return
         self._incomplete[request] = time.monotonic()

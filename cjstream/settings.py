@@ -4,6 +4,7 @@ import os
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from difflib import get_close_matches
 from pathlib import Path
 from typing import NamedTuple
 
@@ -24,7 +25,8 @@ def _prefix(text: str) -> str:
 
 
 def _servers(text: str) -> str:
-    if not re.fullmatch(r"[^\s,:]+:\d{1,5}(,[^\s,:]+:\d{1,5})*", text):
+    ports = re.findall(r":(\d{1,5})(?:,|$)", text)
+    if not re.fullmatch(r"[^\s,:]+:\d{1,5}(,[^\s,:]+:\d{1,5})*", text) or max(map(int, ports)) > 65535:
         raise ValueError("use host:port, several separated by commas")
     return text
 
@@ -49,6 +51,13 @@ def _integer(low: int, high: int) -> Callable[[str], int]:
         return int(text)
 
     return parse
+
+
+def _factor(text: str) -> int:
+    value = _integer(-1, 9)(text)
+    if value == 0:
+        raise ValueError("use -1 or a whole number from 1 to 9")
+    return value
 
 
 def _text(text: str) -> str:
@@ -86,7 +95,7 @@ SETTINGS: tuple[Setting, ...] = (
         "kafka_replication_factor",
         "CJSTREAM_KAFKA__REPLICATION_FACTOR",
         "-1",
-        _integer(-1, 9),
+        _factor,
         "Copies of each topic that `topics create` makes; -1 takes the broker's default.",
     ),
     Setting(
@@ -281,7 +290,27 @@ def load(environ: Mapping[str, str] | None = None, **overrides: str) -> Settings
     Raises ConfigError naming key and value. An unset or empty variable takes the default.
     """
     source = os.environ if environ is None else environ
-    return Settings(**{row.field: _read(row, source, overrides) for row in SETTINGS})  # type: ignore[arg-type]
+    _refuse_unknown(source)
+    found = Settings(**{row.field: _read(row, source, overrides) for row in SETTINGS})  # type: ignore[arg-type]
+    _refuse_equal_topics(found)
+    return found
+
+
+def _refuse_unknown(source: Mapping[str, str]) -> None:
+    """A misspelt setting would silently be the default: of the broker, say."""
+    known = [row.env for row in SETTINGS]
+    for name, value in source.items():
+        if name.startswith("CJSTREAM_") and name not in known and not name.startswith("CJSTREAM_TEST_"):
+            near = get_close_matches(name, known, 1)
+            raise ConfigError(name, value, f"is no setting; did you mean {near[0]}?" if near else "is no setting")
+
+
+def _refuse_equal_topics(settings: Settings) -> None:
+    names = [settings.touchpoints, settings.transitions, settings.stage_current, settings.signals]
+    names += [settings.dead_letter, settings.state_changelog]
+    for name in names:
+        if names.count(name) > 1:
+            raise ConfigError("CJSTREAM_TOPICS__*", name, "two topics have this name; each needs its own")
 
 
 def _read(row: Setting, source: Mapping[str, str], overrides: Mapping[str, str]) -> Value:

@@ -113,3 +113,14 @@ def test_settings_can_be_written_into_this_process(monkeypatch: pytest.MonkeyPat
     settings = load({}, app_id="exported", metrics_port="0")
     export(settings)
     assert load() == settings
+
+
+def test_a_misspelt_name_is_refused_with_the_one_meant() -> None:
+    with pytest.raises(ConfigError, match="did you mean CJSTREAM_KAFKA__BOOTSTRAP_SERVERS"):
+        load({"CJSTREAM_KAFKA_BOOTSTRAP_SERVERS": "kafka:9092"})
+
+
+@pytest.mark.parametrize("name", ["transitions", "dead-letter", "cjstream-state-changelog"])
+def test_two_topics_of_one_name_are_refused(name: str) -> None:
+    with pytest.raises(ConfigError, match="two topics"):
+        load({"CJSTREAM_TOPICS__TOUCHPOINTS": name})

@@ -26,8 +26,11 @@ def create(partitions: int) -> None:
         return await kafka.create_topics(config, partitions)
 
     config = settings.load()
-    for name in asyncio.run(run()):
+    created = asyncio.run(run())
+    for name in created:
         click.echo(f"created {name}")
+    if not created:
+        click.echo("all topics exist", err=True)
 
 
 @command.command()
@@ -49,5 +52,10 @@ def check(ctx: click.Context, partitions: int | None) -> None:
     for name, count in found.items():
         click.echo(f"{name}  {'missing' if count is None else count}")
     counts = set(found.values())
-    if None in counts or len(counts) > 1 or partitions not in {None, *counts}:
-        ctx.exit(1)
+    if None in counts:
+        click.echo("topics are missing; run `cjstream topics create`", err=True)
+    elif len(counts) > 1 or partitions not in {None, *counts}:
+        click.echo(f"all topics need the same count{f', {partitions}' if partitions else ''}", err=True)
+    else:
+        return
+    ctx.exit(1)

@@ -103,6 +103,8 @@ class _Compiler:
         lateness_ms = self.duration(data.get("lateness", 0), "lateness")
         owner = self.optional_text(data, "owner", "owner")
         self.optional_text(data, "title", "title")
+        if not self.problems and not _is_writable(data):
+            self.report("", "holds half of a surrogate pair, which no record can carry")
         if self.problems:
             raise DefinitionError(self.source, self.problems)
         by_type = {kind: tuple(rule for rule in rules if kind in rule.on) for rule in rules for kind in rule.on}
@@ -201,6 +203,14 @@ class _Compiler:
             self.known_keys(value, GOAL_KEYS, "goal")
             return None, self.rule("goal", value, "goal", 0)
         return self.stage_index(value, "goal", index), None
+
+
+def _is_writable(data: Any) -> bool:
+    try:
+        json.dumps(data, ensure_ascii=False).encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def content_hash(data: Mapping[str, Any]) -> str:

@@ -105,7 +105,7 @@ class Marker(msgspec.Struct, array_like=True, frozen=True, gc=False):
 
 
 class Position(msgspec.Struct, array_like=True, frozen=True, gc=False):
-    """How far a partition was applied: the last record's position, timestamp (-1: none) and value hash.
+    """How far a partition was applied: the last record's position, timestamp (-1: none), value hash, and topic.
 
     `pending_acked`: outputs of clock-fired steps up to this changelog offset are durable.
     """
@@ -114,6 +114,7 @@ class Position(msgspec.Struct, array_like=True, frozen=True, gc=False):
     timestamp_ms: int = -1
     value_hash: bytes = b""
     pending_acked: int = -1
+    topic: str = ""
 
 
 _encoder = msgspec.msgpack.Encoder()

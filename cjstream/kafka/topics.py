@@ -129,7 +129,12 @@ async def _create(admin: Any, specs: list[TopicSpec], replication_factor: int) -
     response = await admin.create_topics(topics)
     for name, code, message in response.topic_errors:
         if code not in (0, TopicAlreadyExistsError.errno):
-            raise ConfigError("topic", name, f"Kafka does not create it: {message or f'error {code}'}")
+            why = f"Kafka does not create it with {_copies(replication_factor)}: {message or f'error {code}'}"
+            raise ConfigError("topic", name, why)
+
+
+def _copies(replication_factor: int) -> str:
+    return f"CJSTREAM_KAFKA__REPLICATION_FACTOR={replication_factor}"
 
 
 async def _wait_until_visible(admin: Any, settings: Settings, partitions: int) -> None:

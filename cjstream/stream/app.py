@@ -10,6 +10,7 @@ from hashlib import blake2b
 from typing import Any
 
 import faust
+from aiokafka.errors import KafkaError
 from faust.types import TP
 from mode.supervisors import CrashingSupervisor
 
@@ -21,7 +22,7 @@ from cjstream.metrics import Metrics
 from cjstream.ops import OpsServer
 from cjstream.settings import Settings
 from cjstream.stream import gauges
-from cjstream.stream.fatal import RESTART, give_up
+from cjstream.stream.fatal import BUG, RESTART, give_up
 from cjstream.stream.membership import Membership
 from cjstream.stream.outbox import Outbox
 from cjstream.stream.partitions import Partitions
@@ -38,6 +39,7 @@ START_SECONDS = 60.0
 BUFFERED_CHUNKS = 16  # of all partitions, between fetch and agent
 FETCH_BYTES = 4 << 20  # per partition and fetch
 POLL_RECORDS = 16_000
+A_WEEK_SECONDS = 604_800.0
 
 
 class JourneyApp(faust.App):  # type: ignore[misc]
@@ -51,8 +53,8 @@ class JourneyApp(faust.App):  # type: ignore[misc]
         self.batched_topics = {config.touchpoints, config.state_changelog}
         self.membership = Membership(config.kafka_session_timeout_seconds, config.publish_timeout_seconds)
         super().__init__(config.app_id, **_faust_settings(config), **options)
-        self.outbox = Outbox(config.kafka_bootstrap_servers, f"{config.app_id}-outbox")
-        self.partitions = Partitions(config, self.metrics, self.outbox, self.membership)
+        self.outbox = Outbox(config, self.membership.confirm)
+        self.partitions = Partitions(config, self.metrics, self.outbox)
         self.partitions.pause = self._pause
         self.watchdog = Watchdog(lambda: gauges.progress(self))
         self.ops = OpsServer(
@@ -74,15 +76,13 @@ class JourneyApp(faust.App):  # type: ignore[misc]
         """Check what must be right before any record is read, then start what is ours. A fault ends the process."""
         try:
             self.partitions.active = _definitions(self.settings.journey_files)
+            self.slot = _take_slot(self.settings)
             await wait_for_broker(self.settings.kafka_bootstrap_servers)
             await require_topics(self.settings)
-            self.slot = take_slot(self.settings.data_dir, self.settings.app_id)
             self.conf.consumer_group_instance_id = f"{self.slot.member_id}-{self._topics_hash()}"
             port = self.ops.start()
         except CjstreamError as error:
             give_up(error.exit_code, str(error))
-        except OSError as error:
-            give_up(2, f"the worker cannot start: {error}")
         gauges.register(self)
         log.info("metrics and health at http://%s:%d/metrics", self.settings.metrics_host, port)
         _calm_the_collector()
@@ -113,10 +113,23 @@ class JourneyApp(faust.App):  # type: ignore[misc]
         self.metrics.inc("cjstream_rebalances_total")
         super().on_rebalance_start()
 
+    def _crash(self, reason: BaseException) -> None:
+        """End at once: Faust would go on to a clean stop, with a code that tells nothing."""
+        code = RESTART if isinstance(reason, KafkaError) else BUG
+        give_up(code, f"the worker failed: {reason!r}", reason)
+
     async def on_stop(self) -> None:
         """Drain, commit and leave; then let go of the port and the slot."""
         await super().on_stop()
         self.ops.stop()
+        log.info("stopped: all work under way was finished and committed")
+
+
+def _take_slot(config: Settings) -> Slot:
+    try:
+        return take_slot(config.data_dir, config.app_id)
+    except OSError as error:
+        raise ConfigError("CJSTREAM_DATA_DIR", str(config.data_dir), f"cannot be used: {error.strerror}") from None
 
 
 def _calm_the_collector() -> None:
@@ -150,6 +163,7 @@ def _faust_settings(config: Settings) -> dict[str, Any]:
         "broker_heartbeat_interval": session / HEARTBEATS_PER_SESSION,
         "broker_commit_interval": 1.0,
         "broker_commit_every": None,  # a commit inside the fetch loop would stop the fetching
+        "broker_max_poll_interval": A_WEEK_SECONDS,  # else a spare worker without partitions is expelled; see watchdog
         "broker_max_poll_records": POLL_RECORDS,
         "consumer_auto_offset_reset": "earliest",  # Faust's recovery seeks before the start with `latest`
         "consumer_max_fetch_size": FETCH_BYTES,

@@ -6,6 +6,7 @@ first asked for, and of this thread's loop: so before the worker has them, they 
 
 from collections import Counter
 from collections.abc import Iterator
+from math import inf
 from time import monotonic
 from typing import TYPE_CHECKING
 
@@ -15,6 +16,9 @@ from cjstream.stream.watchdog import STALL_SECONDS
 
 if TYPE_CHECKING:
     from cjstream.stream.app import JourneyApp
+
+# Joining takes up to the group's rebalance timeout of 60 s, and each of Faust's calls before a restore up to 90 s.
+REBALANCE_SECONDS = 240.0
 
 Sample = tuple[str, tuple[str, ...], float]
 
@@ -62,11 +66,7 @@ def _worker(app: "JourneyApp") -> Iterator[Sample]:
 
 
 def _lag(app: "JourneyApp", number: int) -> int:
-    """Records between the last one durably applied and the end of the log, as the last fetch saw it."""
-    tp = TP(app.settings.touchpoints, number)
-    end = app.consumer.highwater(tp)
-    done = app.consumer.next_offset(tp)
-    return max(0, end - (done or 0)) if end is not None else 0
+    return int(app.consumer.lag(TP(app.settings.touchpoints, number)))
 
 
 def _remaining(app: "JourneyApp") -> int:
@@ -94,13 +94,15 @@ def alive(app: "JourneyApp") -> tuple[bool, str]:
     return age < STALL_SECONDS, f"the event loop last ran {age:.0f} s ago"
 
 
-def progress(app: "JourneyApp") -> tuple[bool, int]:
-    """Return whether input is waiting, and the sum of offsets applied, which moves while the worker works.
+def progress(app: "JourneyApp") -> tuple[float, int]:
+    """Return how many seconds may pass without a move, and a number that moves while the worker works.
 
     While the broker does not answer nothing can move; the publisher's and the group's own deadlines rule then.
     """
-    numbers = [partition.number for partition in app.partitions.opened()]
-    if app.rebalancing or not numbers or not app.membership.is_fresh():
-        return False, 0
-    offsets = [app.consumer.next_offset(TP(app.settings.touchpoints, number)) or 0 for number in numbers]
-    return any(_lag(app, number) for number in numbers), sum(offsets)
+    partitions = list(app.partitions.opened())
+    if not app.membership.is_fresh():
+        return inf, 0
+    if app.rebalancing:
+        return REBALANCE_SECONDS, app.partitions.restored_records
+    is_waiting = any(each.publisher.waiting or _lag(app, each.number) for each in partitions)
+    return STALL_SECONDS if is_waiting else inf, sum(each.rows.position().fence[1] for each in partitions)

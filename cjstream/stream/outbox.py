@@ -2,24 +2,24 @@
 
 import asyncio
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from typing import Any
 
 from aiokafka import AIOKafkaProducer
 from mode import Service
 
 from cjstream.ingest.codec import WireRecord
+from cjstream.settings import Settings
 
 MAX_BATCH_BYTES = 1 << 20
 MAX_REQUEST_BYTES = 4 << 20
 MAX_RECORDS = 2**30  # aiokafka's sequence number of a partition wraps at 2^31 and brokers refuse it: leave early
-REQUEST_TIMEOUT_MS = 30_000
 
 
 class _Producer:
-    """An aiokafka producer, how often it is in use, and how much it sent to one partition at the most."""
+    """An aiokafka producer, how often it is in use, and how many records it sent, to all partitions together."""
 
-    def __init__(self, servers: str, client_id: str) -> None:
+    def __init__(self, servers: str, client_id: str, timeout_seconds: float) -> None:
         self.kafka = AIOKafkaProducer(
             bootstrap_servers=servers,
             client_id=client_id,
@@ -27,19 +27,23 @@ class _Producer:
             acks="all",
             max_batch_size=MAX_BATCH_BYTES,
             max_request_size=MAX_REQUEST_BYTES,
-            request_timeout_ms=REQUEST_TIMEOUT_MS,
+            request_timeout_ms=int(timeout_seconds * 1000),  # also how long aiokafka lets a batch wait
         )
         self.users = 0
         self.sent = 0
 
 
 class Outbox(Service):  # type: ignore[misc]
-    """Sends records to given partitions and says at which offset they ended. One for all partitions of a worker."""
+    """Sends records to given partitions and says at which offset they ended. One for all partitions of a worker.
 
-    def __init__(self, servers: str, client_id: str, **kwargs: Any) -> None:
+    `confirm` is awaited before each hand-over to the producer: it returns when writing is safe.
+    """
+
+    def __init__(self, config: Settings, confirm: Callable[[], Awaitable[None]], **kwargs: Any) -> None:
         super().__init__(**kwargs)
-        self._servers, self._client_id = servers, client_id
+        self._config, self._confirm = config, confirm
         self._current: _Producer | None = None
+        self._swapping = asyncio.Lock()
 
     async def on_start(self) -> None:
         """Connect. Raises a KafkaError if no broker answers."""
@@ -51,7 +55,8 @@ class Outbox(Service):  # type: ignore[misc]
             await self._current.kafka.stop()
 
     async def _connect(self) -> _Producer:
-        producer = _Producer(self._servers, self._client_id)
+        config = self._config
+        producer = _Producer(config.kafka_bootstrap_servers, f"{config.app_id}-outbox", config.publish_timeout_seconds)
         await producer.kafka.start()
         return producer
 
@@ -60,30 +65,34 @@ class Outbox(Service):  # type: ignore[misc]
 
         Raises the KafkaError of the first that could not be delivered. Calls for one partition must not overlap.
         """
-        producer = await self._acquire()
+        producer, last = await self._acquire(), -1
         try:
-            futures = [
-                (await producer.kafka.send_batch(batch, topic, partition=partition), batch.record_count())
-                for batch in _batches(producer.kafka, records)
-            ]
-            done = await asyncio.gather(*(future for future, _ in futures))
+            # One by one: aiokafka has one batch of a partition under way anyway, and each needs the fence before it.
+            for batch in _batches(producer.kafka, records):
+                await self._confirm()
+                sent = await (await producer.kafka.send_batch(batch, topic, partition=partition))
+                last = sent.offset + batch.record_count() - 1
         finally:
             await self._release(producer, len(records))
-        last: int = done[-1].offset + futures[-1][1] - 1
         return last
 
     async def _acquire(self) -> _Producer:
-        producer = self._current
-        assert producer is not None, "the outbox is started before any partition is assigned"
-        if producer.sent >= MAX_RECORDS:
-            self._current = await self._connect()
+        async with self._swapping:
             producer = self._current
+            assert producer is not None, "the outbox is started before any partition is assigned"
+            if producer.sent >= MAX_RECORDS:
+                self._current = await self._connect()
+                await self._stop_if_unused(producer)
+                producer = self._current
         producer.users += 1
         return producer
 
     async def _release(self, producer: _Producer, records: int) -> None:
         producer.users -= 1
         producer.sent += records
+        await self._stop_if_unused(producer)
+
+    async def _stop_if_unused(self, producer: _Producer) -> None:
         if producer is not self._current and producer.users == 0:
             await producer.kafka.stop()
 

@@ -68,18 +68,20 @@ class Partition:
         group = self.publisher.group
         group.outputs += (encode(current, self._app_id) for current in self._currents.values())
         self._currents.clear()
-        self._save_definitions()
         group.acks.append(done)
         group.position = _position_of(records[-1])
-        oldest_ms = min(record.timestamp for record in records)
-        group.oldest_ms = oldest_ms if group.oldest_ms is None else min(group.oldest_ms, oldest_ms)
+        times = [record.timestamp for record in records if (record.timestamp or -1) >= 0]
+        group.oldest_ms = min(*times, group.oldest_ms or times[0]) if times else group.oldest_ms
         self._metrics.observe("cjstream_batch_records", len(records))
         self._metrics.observe("cjstream_batch_seconds", perf_counter() - self._started)
         self.publisher.put(len(records))
 
     def begin(self) -> None:
-        """A batch begins; for its duration."""
+        """A batch begins. The definitions in force go ahead of the first states that need them."""
         self._started = perf_counter()
+        for definition in self._unsaved:
+            self.rows.put(definition_key(definition.hash), dumps(definition.data))
+        self._unsaved = []
 
     def _advance(self, touchpoint: Touchpoint, position: Fence, record: ConsumerRecord) -> None:
         key = record.key
@@ -128,8 +130,8 @@ class Partition:
         if erased is None:
             return
         self._currents.pop(erasure.customer_id, None)
-        self.rows.put(key, None)
         self.rows.put(self.rows.marker_key(erasure.customer_id), erased.marker)
+        self.rows.put(key, None)
         self.rows.totals.change(before, None, self.journeys.by_hash)
         group = self.publisher.group
         group.outputs += (encode(output, self._app_id) for output in erased.outputs)
@@ -157,11 +159,6 @@ class Partition:
             give_up(BUG, f"{_place(record)}: the engine failed", error)
         log.error("%s: the engine failed (%s); sent to dead-letter", _place(record), type(error).__name__)
         self._reject(Rejection("internal_error"), record)
-
-    def _save_definitions(self) -> None:
-        for definition in self._unsaved:
-            self.rows.put(definition_key(definition.hash), dumps(definition.data))
-        self._unsaved = []
 
     # -- steps fired by the clock, and what a restart left of them
 
@@ -203,4 +200,6 @@ def _place(record: ConsumerRecord) -> str:
 
 def _position_of(record: ConsumerRecord) -> Position:
     value_hash = blake2b(record.value or b"", digest_size=8).digest()
-    return Position((EPOCH, record.offset), record.timestamp, value_hash)
+    return Position(
+        (EPOCH, record.offset), -1 if record.timestamp is None else record.timestamp, value_hash, topic=record.topic
+    )

@@ -14,12 +14,11 @@ from cjstream.errors import StateMismatch
 from cjstream.ingest.codec import loads
 from cjstream.metrics import Metrics
 from cjstream.settings import Settings
-from cjstream.stream.membership import Membership
 from cjstream.stream.outbox import Outbox
 from cjstream.stream.partition import Partition
 from cjstream.stream.publisher import Publisher
 from cjstream.stream.rows import Rows
-from cjstream.stream.store import MemoryStore
+from cjstream.stream.store import STORES
 
 log = logging.getLogger("cjstream")
 
@@ -27,11 +26,13 @@ log = logging.getLogger("cjstream")
 class Partitions:
     """All partitions of a worker by number. `pause(number, is_full)` is called as a partition fills up or has room."""
 
-    def __init__(self, settings: Settings, metrics: Metrics, outbox: Outbox, membership: Membership) -> None:
+    def __init__(self, settings: Settings, metrics: Metrics, outbox: Outbox) -> None:
         self.settings, self.metrics = settings, metrics
         self.active: tuple[JourneyDefinition, ...] = ()
         self.pause: Callable[[int, bool], None] = lambda number, is_full: None
-        self._outbox, self._membership = outbox, membership
+        self._outbox = outbox
+        self._owned: set[int] = set()
+        self.restored_records = 0
         self._rows: dict[int, Rows] = {}
         self._open: dict[int, Partition] = {}
         self._restoring_since: float | None = None
@@ -49,16 +50,19 @@ class Partitions:
         return rows.store.changelog_offset if rows is not None and rows.store.changelog_offset >= 0 else None
 
     def restore(self, number: int, records: Sequence[ConsumerRecord]) -> None:
-        """Apply changelog records of a partition that is not open yet."""
+        """Apply changelog records, but none of a partition that has left: Faust's buffer may still hold some."""
+        if number not in self._owned:
+            return
         if self._restoring_since is None:
             self._restoring_since = monotonic()
         self._rows_of(number).restore(records)
+        self.restored_records += len(records)
         self.metrics.inc("cjstream_restored_records_total", (), len(records))
 
     def _rows_of(self, number: int) -> Rows:
         if number not in self._rows:
             secret = (self.settings.erasure_key or self.settings.app_id).encode()
-            self._rows[number] = Rows(MemoryStore(), secret)
+            self._rows[number] = Rows(STORES[self.settings.store](), secret)
         return self._rows[number]
 
     async def open(self, numbers: Iterable[int]) -> None:
@@ -80,14 +84,23 @@ class Partitions:
             compile_definition(loads(data), f"{self.settings.state_changelog}/{number}") for data in rows.definitions()
         ]
         journeys = Journeys.of(self.active, kept)
+        self._require_input(rows.position().topic)
         for _, state in rows.customers():
             for journey in state.journeys.values():
                 _require(journey.instances, journeys)
         rows.recount(journeys)
-        publisher = Publisher(number, rows, self._outbox, self._membership, self.settings, self.metrics)
+        publisher = Publisher(number, rows, self._outbox, self.settings, self.metrics)
         partition = Partition(number, rows, publisher, journeys, self.settings, self.metrics)
         publisher.on_room = lambda: self.weigh(number)
         return partition
+
+    def _require_input(self, topic: str) -> None:
+        """Fences are offsets of one topic: in another one they would take new records for replays."""
+        if topic not in {"", self.settings.touchpoints}:
+            raise StateMismatch(
+                f"the state of app {self.settings.app_id} was made of topic {topic}, not {self.settings.touchpoints}",
+                "set CJSTREAM_TOPICS__TOUCHPOINTS back, or take a new CJSTREAM_APP_ID and start anew",
+            )
 
     def weigh(self, number: int) -> None:
         """Pause the input of a partition with too much under way, resume it when it has room again."""
@@ -100,7 +113,8 @@ class Partitions:
         await asyncio.gather(*(partition.publisher.drained() for partition in self.opened()))
 
     async def keep(self, numbers: set[int]) -> None:
-        """Drop all partitions but these: rows, overlay and what is under way."""
+        """Own these partitions from now on; drop all others: rows, overlay and what is under way."""
+        self._owned = set(numbers)
         for number in set(self._rows) - numbers:
             del self._rows[number]
             partition = self._open.pop(number, None)

@@ -18,7 +18,6 @@ from cjstream.ingest.codec import WireRecord
 from cjstream.metrics import Metrics
 from cjstream.settings import Settings
 from cjstream.stream.fatal import BUG, RESTART, give_up
-from cjstream.stream.membership import Membership
 from cjstream.stream.outbox import Outbox
 from cjstream.stream.rows import Rows, encode_changes
 
@@ -48,14 +47,13 @@ class Publisher:
         partition: int,
         rows: Rows,
         outbox: Outbox,
-        membership: Membership,
         settings: Settings,
         metrics: Metrics,
     ) -> None:
         self.partition, self.rows = partition, rows
         self.waiting = 0  # records gathered or on their way
         self.on_room: Callable[[], None] = lambda: None
-        self._outbox, self._membership, self._settings, self._metrics = outbox, membership, settings, metrics
+        self._outbox, self._settings, self._metrics = outbox, settings, metrics
         self._topics = {
             "transitions": settings.transitions,
             "stage_current": settings.stage_current,
@@ -157,14 +155,12 @@ class Publisher:
             by_topic.setdefault(self._topics[record.topic], []).append(record)
         if not by_topic:
             return
-        await self._membership.confirm()
         started = monotonic()
         await asyncio.gather(*(self._outbox.send(topic, self.partition, rows) for topic, rows in by_topic.items()))
         self._metrics.observe("cjstream_publish_seconds", monotonic() - started, ("outputs",))
 
     async def _send_changes(self, changes: dict[bytes, bytes | None]) -> int:
         rows = [WireRecord("changelog", key, value) for key, value in changes.items()]
-        await self._membership.confirm()
         started = monotonic()
         offset = await self._outbox.send(self._settings.state_changelog, self.partition, rows)
         self._metrics.observe("cjstream_publish_seconds", monotonic() - started, ("changelog",))

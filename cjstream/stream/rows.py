@@ -33,7 +33,6 @@ class Rows:
     def __init__(self, store: Store, erasure_key: bytes) -> None:
         self.store = store
         self.totals = Totals()
-        self.restored = False
         self.pending: dict[bytes, int] = {}  # key -> changelog offset of a restored value with pending outputs
         self._erasure_key = erasure_key
         self._gathering: Changes = {}
@@ -69,7 +68,9 @@ class Rows:
         return Position() if data is None else decode_position(data)
 
     def put(self, key: bytes, value: Value | None) -> None:
-        """Change a value in the group that is gathering."""
+        """Change a value in the group that is gathering. A deletion goes last: what tells of it stands before it."""
+        if value is None:
+            self._gathering.pop(key, None)
         self._gathering[key] = value
 
     def take(self) -> Changes:
@@ -88,7 +89,7 @@ class Rows:
         fresh: dict[bytes, bytes | None] = {}
         for record in records:
             key, value = record.key, record.value
-            if value is not None and self._is_stale(key, value, fresh):
+            if self._is_stale(key, value, fresh):
                 continue
             fresh[key] = value
             self.pending.pop(key, None)
@@ -96,14 +97,23 @@ class Rows:
                 self.pending[key] = record.offset
         self.store.write(fresh, records[-1].offset)
 
-    def _is_stale(self, key: bytes, value: bytes, fresh: dict[bytes, bytes | None]) -> bool:
+    def _is_stale(self, key: bytes, value: bytes | None, fresh: dict[bytes, bytes | None]) -> bool:
+        """Return whether what is held for the key is newer: its value, or the marker of an erasure.
+
+        A deleted customer's marker stands before the deletion; a deletion whose marker is older than the state held
+        is a zombie's, of a customer who has returned.
+        """
         if key.startswith(DEFINITION_PREFIX):
             return False
         held = fresh[key] if key in fresh else self.store.get(key)
-        if held is None and not is_reserved(key):
-            marker = self.marker_key(key.decode())
-            held = fresh.get(marker) or self.store.get(marker)
-        return held is not None and fence_of(value) < fence_of(held)
+        if is_reserved(key):
+            return value is not None and held is not None and fence_of(value) < fence_of(held)
+        marker_key_ = self.marker_key(key.decode())
+        marker = fresh.get(marker_key_) or self.store.get(marker_key_)
+        if value is None:
+            return held is not None and (marker is None or fence_of(marker) < fence_of(held))
+        newest = held or marker
+        return newest is not None and fence_of(value) < fence_of(newest)
 
     def definitions(self) -> Iterator[bytes]:
         """Yield the definitions kept in this partition, encoded."""

@@ -13,12 +13,8 @@ from cjstream.settings import Settings
 from cjstream.stream.fatal import RESTART
 
 LOG_FORMAT = "%(asctime)s %(levelname)s %(message)s"
-LOUD = (
-    "faust",
-    "mode",
-    "aiokafka",
-    "cjstream.stream",
-)  # they tell of every step; what an operator must know, cjstream says itself
+# They tell of every step, and an ordinary rebalance is a warning to aiokafka; what matters cjstream says itself.
+LEVELS = {"faust": "WARNING", "mode": "WARNING", "cjstream.stream": "WARNING", "aiokafka": "ERROR"}
 
 
 class Worker(faust.Worker):  # type: ignore[misc]
@@ -45,8 +41,8 @@ def main(settings: Settings, journeys: Sequence[str] = (), metrics_port: int | N
     from cjstream.stream.app import app  # noqa: PLC0415 - it is made of the environment, as for `faust -A`
 
     logging.basicConfig(level=logging.INFO, format=LOG_FORMAT)
-    for name in LOUD:
-        logging.getLogger(name).setLevel(logging.WARNING)
+    for name, level in LEVELS.items():
+        logging.getLogger(name).setLevel(level)
     worker = Worker(app, loglevel=None, override_logging=False, redirect_stdouts=False, quiet=True)
     worker.spinner = None  # it moves the cursor, `quiet` or not, and also in a pipe
     return _run(worker)

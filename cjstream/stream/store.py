@@ -1,6 +1,6 @@
 """Where one partition's durable values are kept between the changelog and their use. A port; memory is one store."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Protocol
 
 
@@ -42,3 +42,6 @@ class MemoryStore:
     def items(self) -> Iterator[tuple[bytes, bytes]]:
         """Yield all keys and values."""
         return iter(self._rows.items())
+
+
+STORES: Mapping[str, Callable[[], Store]] = {"memory": MemoryStore}  # by the setting `store`

@@ -33,7 +33,7 @@ class StageTable(Table):  # type: ignore[misc]
             for event in batch:
                 self.partitions_held.restore(event.message.partition, event.value)
         except Exception as error:
-            give_up(BUG, "the state changelog could not be restored", error)
+            give_up(getattr(error, "exit_code", BUG), f"the state changelog could not be restored: {error}", error)
 
     async def on_rebalance(
         self, assigned: set[TP], revoked: set[TP], newly_assigned: set[TP], generation_id: int = 0

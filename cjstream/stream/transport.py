@@ -5,6 +5,7 @@ records: its value is the list of them, its offset that of the last. See docs/ad
 """
 
 import asyncio
+from collections import deque
 from collections.abc import AsyncIterator, Iterable, Iterator, Mapping
 from contextlib import suppress
 from time import monotonic
@@ -23,6 +24,7 @@ from cjstream.stream.fatal import RESTART, give_up
 CHUNK_RECORDS = 1000  # some 25 ms of work: how long the loop may be held, so that a scrape or heartbeat can wait
 FETCH_WAIT_MS = 100  # Faust asks brokers to hold an empty fetch 1.5 s, during which a busy partition is not fetched
 IDLE_SECONDS = 1.0
+ROOM_SECONDS = 0.02  # how often agents that have records waiting are asked whether they have room
 
 
 class BatchSchema(faust.Schema):  # type: ignore[misc]
@@ -61,6 +63,8 @@ class BatchConsumer(driver.Consumer):  # type: ignore[misc]
         self._room, self._fetched = asyncio.Event(), asyncio.Event()
         self._fetched.set()
         self._held: set[TP] = set()  # partitions to read again when the flow resumes
+        self._parked: dict[TP, deque[Any]] = {}  # single records that found no room with their agents
+        self._read: dict[TP, int] = {}  # next offset to read, of batched partitions
         self.last_commit = monotonic()
 
     def _new_consumer_thread(self) -> ConsumerThread:
@@ -69,18 +73,20 @@ class BatchConsumer(driver.Consumer):  # type: ignore[misc]
     # -- fetching
 
     async def getmany(self, timeout: float) -> AsyncIterator[tuple[TP, Any]]:
-        """Yield what was fetched: chunks of batched partitions, single messages of others."""
-        records, active = await self._wait_next_records(timeout)
+        """Yield what was fetched: chunks of batched partitions, single messages of others as far as there is room."""
+        records, active = await self._wait_next_records(ROOM_SECONDS if self._parked else timeout)
         generation = self.app.consumer_generation_id
-        if records is None or self.should_stop:
-            return
-        if not self.flow_active:
-            return  # a rebalance began: what was fetched is read again after its seek to the committed offsets
-        for tp, message in self._messages(records, generation):
+        if records is None or self.should_stop or not self.flow_active:
+            return  # in a rebalance what was fetched is read again after its seek to the committed offsets
+        wanted = {
+            tp: rows
+            for tp, rows in records.items()
+            if active is None or tp in active or tp in self._buffered_partitions
+        }
+        for tp, message in self._messages(wanted, generation):
             if not self.flow_active or self.app.consumer_generation_id != generation:
                 return
-            if active is None or tp in active or tp in self._buffered_partitions:
-                yield tp, message
+            yield tp, message
 
     async def _wait_next_records(self, timeout: float) -> tuple[Any, Any]:
         if self.flow_active and not self._get_active_partitions():
@@ -93,19 +99,33 @@ class BatchConsumer(driver.Consumer):  # type: ignore[misc]
         return found
 
     def _messages(self, records: Mapping[TP, list[Any]], generation: int) -> Iterator[tuple[TP, Any]]:
-        single = {tp: rows for tp, rows in records.items() if tp.topic not in self._batched}
-        for tp, record in self.scheduler.iterate(single):
-            self.app.monitor.track_tp_end_offset(tp, self.highwater(tp))
-            yield tp, self._to_message(tp, record)
         for tp, rows in records.items():
             if tp.topic in self._batched:
+                self._read[tp] = rows[-1].offset + 1
                 for start in range(0, len(rows), CHUNK_RECORDS):
                     yield tp, _chunk(tp, rows[start : start + CHUNK_RECORDS], generation)
+            else:
+                self._parked.setdefault(tp, deque()).extend(rows)
+        for tp, parked in list(self._parked.items()):
+            self.app.monitor.track_tp_end_offset(tp, self.highwater(tp))
+            for _ in range(min(len(parked), self._room_for(tp))):
+                yield tp, self._to_message(tp, parked.popleft())
+            if not parked:
+                self._parked.pop(tp, None)
+
+    def _room_for(self, tp: TP) -> int:
+        """How many messages the agents of a partition can take now. Faust would wait for one and so hold up all."""
+        queues = [channel.queue for channel in self.app.topics._tp_index.get(tp, ())]
+        return min((queue.maxsize - queue.qsize() for queue in queues), default=0)
 
     async def _getmany(self, active_partitions: set[TP] | None, timeout: float) -> Any:
         # A copy: Faust's set may be emptied while the fetch waits, and to aiokafka none means all. Records of paused
         # partitions would come and be dropped, and where no offset is committed yet no seek brings them back.
-        asked = None if active_partitions is None else set(active_partitions)
+        # Nor are those asked for whose agents have records waiting.
+        asked = None if active_partitions is None else set(active_partitions) - self._parked.keys()
+        if asked is not None and not asked:
+            await asyncio.sleep(timeout)
+            return {}
         if asked is None or not all(map(self._is_changelog_tp, asked)):  # a seek is of no concern to those
             self._fetched.clear()
         try:
@@ -128,6 +148,8 @@ class BatchConsumer(driver.Consumer):  # type: ignore[misc]
     async def perform_seek(self) -> None:
         """Go back to the committed offsets; to the start of the log where none is, which Faust leaves out."""
         await self._fetched.wait()
+        self._parked.clear()
+        self._read.clear()
         await super().perform_seek()
         uncommitted = {tp for tp in self.assignment() if self._committed_offset[tp] is None}
         if fresh := [TopicPartition(*tp) for tp in uncommitted if not self._is_changelog_tp(tp)]:
@@ -165,7 +187,7 @@ class BatchConsumer(driver.Consumer):  # type: ignore[misc]
         """Book a message as done; what is before it in its partition is done too, if it is a chunk."""
         if message.topic not in self._batched:
             return bool(super().ack(message))
-        if message.acked:
+        if message.acked or not message.tracked:  # Faust's pure Python stream acks what it skips, untracked
             return False
         message.acked = True
         self._unacked_messages.discard(message)
@@ -199,6 +221,19 @@ class BatchConsumer(driver.Consumer):  # type: ignore[misc]
         offset = self._applied.get(tp, self._committed_offset.get(tp))
         return offset if offset is None else int(offset)
 
+    def lag(self, tp: TP) -> int:
+        """Return how many offsets of a batched partition are not applied yet, as the last fetch saw the log's end.
+
+        The end is the last stable offset: what is in an open transaction cannot be read yet.
+        From the fetch position, which passes over what is no record: transaction markers, and what has expired.
+        """
+        assigned = self._thread._ensure_consumer()._subscription.subscription.assignment
+        state = assigned.state_value(TopicPartition(*tp)) if assigned is not None else None
+        if state is None or state._position is None or state.lso is None:
+            return 0
+        undone = self._read[tp] - (self.next_offset(tp) or 0) if tp in self._read else 0
+        return max(0, int(state.lso - state._position)) + max(0, undone)
+
     def uncommitted(self) -> bool:
         """Return whether applied offsets wait for their commit."""
         return any(offset > (self._committed_offset[tp] or 0) for tp, offset in list(self._applied.items()))
@@ -208,6 +243,7 @@ class BatchConsumer(driver.Consumer):  # type: ignore[misc]
     async def on_partitions_revoked(self, revoked: set[TP]) -> None:
         """Drain and commit, then forget the acks: the next owner's committed offset may be beyond them."""
         self.app.membership.require()
+        self._parked.clear()  # read again after the seek
         await super().on_partitions_revoked(revoked)
         for tp in revoked:
             self._applied.pop(tp, None)
@@ -243,6 +279,6 @@ class BatchTransport(driver.Transport):  # type: ignore[misc]
 def _chunk(tp: TP, rows: list[Any], generation: int) -> ConsumerMessage:
     last = rows[-1]
     return ConsumerMessage(
-        tp.topic, tp.partition, last.offset, last.timestamp / 1000.0, last.timestamp_type,
+        tp.topic, tp.partition, last.offset, (last.timestamp or 0) / 1000.0, last.timestamp_type,
         (), None, rows, None, 0, 0, tp, generation_id=generation,
     )  # fmt: skip

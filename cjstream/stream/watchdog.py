@@ -3,6 +3,7 @@
 import asyncio
 import threading
 from collections.abc import Callable
+from math import inf
 from time import monotonic
 from typing import Any
 
@@ -15,13 +16,17 @@ TICK_SECONDS = 1.0
 
 
 class Watchdog(Service):  # type: ignore[misc]
-    """A task that ticks and a thread that watches it. `progress` returns (work is waiting, a number that moves)."""
+    """A task that ticks and a thread that watches it.
 
-    def __init__(self, progress: Callable[[], tuple[bool, int]], **kwargs: Any) -> None:
+    `progress` returns the seconds that may pass without a move, and a number that moves while the worker works.
+    """
+
+    def __init__(self, progress: Callable[[], tuple[float, int]], **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self._progress = progress
         self._last_tick = self._last_move = monotonic()
         self._last_seen = -1
+        self._patience = inf
         self._ended = threading.Event()
         self._thread = threading.Thread(target=self._watch, name="watchdog", daemon=True)
 
@@ -42,8 +47,8 @@ class Watchdog(Service):  # type: ignore[misc]
     async def _tick(self) -> None:
         while not self.should_stop:
             self._last_tick = monotonic()
-            is_waiting, seen = self._progress()
-            if not is_waiting or seen != self._last_seen:
+            self._patience, seen = self._progress()
+            if self._patience == inf or seen != self._last_seen:
                 self._last_move, self._last_seen = monotonic(), seen
             await asyncio.sleep(TICK_SECONDS)
 
@@ -51,5 +56,5 @@ class Watchdog(Service):  # type: ignore[misc]
         while not self._ended.wait(TICK_SECONDS):
             if self.tick_age_seconds > STALL_SECONDS:
                 give_up(RESTART, f"the event loop stood still for {STALL_SECONDS:g} s")
-            if monotonic() - self._last_move > STALL_SECONDS:
-                give_up(RESTART, f"input is waiting and nothing moved for {STALL_SECONDS:g} s")
+            if monotonic() - self._last_move > self._patience:
+                give_up(RESTART, f"work is waiting and nothing moved for {self._patience:g} s")

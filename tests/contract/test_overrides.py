@@ -76,6 +76,7 @@ RELIED_ON = {
     "faust.tables.recovery:Recovery._build_highwaters": "107e660896ef9e18",
     "mode.utils.collections:ManagedUserDict.clear": "91a63979f3ee36d9",
     "mode.utils.collections:ManagedUserDict.update": "d0648e14c4506375",
+    "mode.services:Service._crash": "eb845466b7d5c1c5",
     "mode.services:ServiceCallbacks.on_start": "414ac34458d0194c",
     "mode.services:ServiceCallbacks.on_stop": "56b12527f41a51f0",
     "mode.utils.collections:FastUserDict.items": "f8115ff99eda41b5",

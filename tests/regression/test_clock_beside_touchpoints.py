@@ -31,11 +31,6 @@ class Outbox:
         return len(self.sent)
 
 
-class Member:
-    async def confirm(self) -> None:
-        pass
-
-
 def touch(publisher: Publisher, customer: bytes, offset: int, acked: list[int]) -> None:
     publisher.rows.put(customer, CustomerState((0, offset)))
     publisher.group.outputs.append(WireRecord("transitions", customer, b"{}"))
@@ -54,8 +49,7 @@ def test_touchpoints_that_come_with_a_fired_step_keep_their_own_group() -> None:
     outbox: Any = Outbox()
 
     async def scenario() -> None:
-        member: Any = Member()
-        publisher = Publisher(0, Rows(MemoryStore(), b""), outbox, member, load({}), Metrics())
+        publisher = Publisher(0, Rows(MemoryStore(), b""), outbox, load({}), Metrics())
 
         async def come_when_idle() -> None:
             await publisher.drained()

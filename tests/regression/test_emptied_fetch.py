@@ -24,7 +24,7 @@ def test_a_fetch_under_way_keeps_its_partitions_when_all_are_paused(monkeypatch:
 
     async def fetch() -> None:
         consumer = object.__new__(BatchConsumer)
-        consumer._fetched = asyncio.Event()
+        consumer._fetched, consumer._parked = asyncio.Event(), {}
         await consumer._getmany(active, 1.0)
 
     monkeypatch.setattr(driver.Consumer, "_getmany", wait_for_records)
