@@ -155,11 +155,3 @@ def test_no_damage_to_a_file_gives_anything_but_a_definition_or_its_faults(start
         parse(SHOP[:start] + patch + SHOP[start + length :], "here")
     except DefinitionError as error:
         assert error.problems  # noqa: PT017, either way is right
-
-
-def test_half_a_surrogate_pair_is_refused_since_no_record_can_carry_it() -> None:
-    with pytest.raises(DefinitionError, match="surrogate"):
-        parse(
-            'journey: j\nstages: [{id: a, weight: 1, group: "\\ud800"}]\nrules: [{on: x, to: a}]\n',
-            "j.yaml",
-        )

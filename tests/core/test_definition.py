@@ -264,3 +264,9 @@ def test_any_data_compiles_or_is_refused_with_paths(key: str, value: Any) -> Non
         assert error.problems  # noqa: PT017, either way is right
     else:
         assert compile_definition(json.loads(json.dumps(found.data))).hash == found.hash
+
+
+def test_half_a_surrogate_pair_is_refused_since_no_record_can_carry_it() -> None:
+    stages = [{"id": "a", "weight": 1, "group": "\ud800"}]
+    with pytest.raises(DefinitionError, match="surrogate"):
+        compile_definition({"journey": "j", "stages": stages, "rules": [{"on": "x", "to": "a"}]})
