@@ -9,7 +9,7 @@ from aiokafka import ConsumerRecord
 
 from cjstream.core.definition import JourneyDefinition, compile_definition
 from cjstream.core.engine import Journeys
-from cjstream.core.state import Instance
+from cjstream.core.state import CustomerState, Instance
 from cjstream.errors import StateMismatch
 from cjstream.ingest.codec import loads
 from cjstream.metrics import Metrics
@@ -85,10 +85,7 @@ class Partitions:
         ]
         journeys = Journeys.of(self.active, kept)
         self._require_input(rows.position().topic)
-        for _, state in rows.customers():
-            for journey in state.journeys.values():
-                _require(journey.instances, journeys)
-        rows.recount(journeys)
+        rows.totals.recount(_checked(rows, journeys), journeys.by_hash)
         publisher = Publisher(number, rows, self._outbox, self.settings, self.metrics)
         partition = Partition(number, rows, publisher, journeys, self.settings, self.metrics)
         publisher.on_room = lambda: self.weigh(number)
@@ -120,6 +117,14 @@ class Partitions:
             partition = self._open.pop(number, None)
             if partition is not None:
                 await partition.publisher.close()
+
+
+def _checked(rows: Rows, journeys: Journeys) -> Iterator[CustomerState]:
+    """Yield the customers, each decoded once; raise StateMismatch at one whose definition nobody kept."""
+    for _, state in rows.customers():
+        for journey in state.journeys.values():
+            _require(journey.instances, journeys)
+        yield state
 
 
 def _require(instances: Iterable[Instance], journeys: Journeys) -> None:

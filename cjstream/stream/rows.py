@@ -4,7 +4,6 @@ from collections.abc import Iterator, Sequence
 
 from aiokafka import ConsumerRecord
 
-from cjstream.core.engine import Journeys
 from cjstream.core.state import (
     DEFINITION_PREFIX,
     POSITION_KEY,
@@ -124,10 +123,6 @@ class Rows:
         for key, value in self.store.items():
             if not is_reserved(key):
                 yield key, decode_state(value)
-
-    def recount(self, journeys: Journeys) -> None:
-        """Count the totals anew from the store."""
-        self.totals.recount((state for _, state in self.customers()), journeys.by_hash)
 
 
 def encode_changes(changes: Changes) -> dict[bytes, bytes | None]:
