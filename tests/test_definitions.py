@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cjstream.core.definition import JourneyDefinition
-from cjstream.definitions import load, parse, shipped
+from cjstream.definitions import DEFAULT, find, load, names, parse, shipped
 from cjstream.errors import DefinitionError, Problem
 
 SHOP = """\
@@ -42,6 +42,42 @@ def test_the_shipped_shop_loads() -> None:
     assert found.journey == "shop"
     assert [stage.id for stage in found.stages] == ["awareness", "consideration", "purchase", "retention", "advocacy"]
     assert found.goal_rule is not None
+
+
+def test_every_row_of_the_models_is_shipped_the_default_first() -> None:
+    assert names() == ["shop", "b2b_cooperation", "customer_experience", "five_phases", "loyal_customers"]
+    assert names()[0] == DEFAULT
+    assert [shipped(name).journey for name in names()] == names()
+
+
+def test_a_name_or_a_file_is_found(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "five_phases").write_text(SHOP)
+    (tmp_path / "mine.yaml").write_text(SHOP)
+    monkeypatch.chdir(tmp_path)
+    assert find("five_phases").journey == "five_phases", "a shipped name goes before a file"
+    assert find("./five_phases").journey == find("mine.yaml").journey == "shop"
+    with pytest.raises(DefinitionError, match="five: definition: is neither a file nor one of the shipped shop, b2b"):
+        find("five")
+
+
+@pytest.mark.parametrize("day", ["2027-06-30", "'2027-06-30'"])
+def test_a_date_is_a_text_as_it_is_in_json(day: str) -> None:
+    assert parse(f"{SHOP}review_by: {day}\n", "").data["review_by"] == "2027-06-30"
+
+
+@pytest.mark.parametrize("day", ["2027-02-30", "2027-6-3", "2027-06-30T00:00:00Z", "20270630", "soon"])
+def test_what_is_no_date_is_told_with_its_line(day: str) -> None:
+    (problem,) = problems(f"{SHOP}review_by: {day}\n")
+    assert (problem.path, problem.line) == ("review_by", 10)
+    assert problem.message.startswith("must be a date such as 2027-06-30")
+
+
+def test_the_hash_of_an_old_definition_has_to_be_quoted_if_it_looks_like_a_number() -> None:
+    for old in ("1234567890123456", "123456789012e456"):
+        (problem,) = problems(f"{SHOP}replaces:\n  - {{definition: {old}}}\n")
+        assert (problem.line, "in quotes" in problem.message) == (11, True)
+        quoted = parse(f"{SHOP}replaces:\n  - {{definition: '{old}'}}\n", "")
+        assert quoted.replaces == {old: {}}
 
 
 def test_on_is_a_text_and_so_are_yes_no_and_off() -> None:

@@ -1,31 +1,91 @@
 """`cjstream validate`."""
 
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, NamedTuple
+
 import rich_click as click
 
 from cjstream import definitions
+from cjstream.core.definition import JourneyDefinition, title_of
 from cjstream.errors import DefinitionError, Problem
 from cjstream.ingest.codec import dumps
 
 
+class Checked(NamedTuple):
+    """A file or shipped name, and what it holds: a definition, or the problems for which it is none."""
+
+    source: str
+    definition: JourneyDefinition | None
+    problems: tuple[Problem, ...]
+
+
+def _exists(ctx: click.Context, param: click.Parameter, values: tuple[str, ...]) -> tuple[str, ...]:
+    for value in values:
+        if value not in definitions.names() and (not Path(value).exists() or Path(value).is_dir()):
+            shipped = ", ".join(definitions.names())
+            raise click.BadParameter(f"{value!r} is neither a file nor one of {shipped}.", ctx, param)
+    return values
+
+
 @click.command()
-@click.argument("file", metavar="JOURNEY.yaml", type=click.Path(exists=True, dir_okay=False))
-@click.option("--json", "as_json", is_flag=True, help="One JSON object: file, valid, problems.")
+@click.argument("journeys", metavar="JOURNEY...", nargs=-1, callback=_exists)
+@click.option("--json", "as_json", is_flag=True, help="One JSON object: file, valid, problems; a list if several.")
+@click.option("--list", "as_list", is_flag=True, help="Show the journeys that come with cjstream, and their stages.")
 @click.pass_context
-def command(ctx: click.Context, file: str, as_json: bool) -> None:
-    """Check a journey definition. Exit 0: it is valid; 1: every problem is printed, one a line."""
-    problems = _problems(file)
+def command(ctx: click.Context, journeys: tuple[str, ...], as_json: bool, as_list: bool) -> None:
+    """Check journey definitions: files, or names of shipped ones.
+
+    Exit 0: all are valid; 1: every problem is printed, one a line. A definition whose `review_by`
+    is past is valid; a note on stderr tells it.
+    """
+    if bool(journeys) == as_list:
+        raise click.UsageError("Give one or more journeys, or --list.", ctx)
+    if as_list:
+        _show_shipped(as_json)
+        return
+    checked = [_check(source) for source in journeys]
     if as_json:
-        found = [problem._asdict() for problem in problems]
-        click.echo(dumps({"file": file, "valid": not problems, "problems": found}))
+        found = [_as_json(each) for each in checked]
+        click.echo(dumps(found if len(found) > 1 else found[0]))
     else:
-        for line in map(str, problems) if problems else [f"{file} is valid"]:
-            click.echo(line)
-    ctx.exit(1 if problems else 0)
+        _show(checked)
+    today = datetime.now(UTC).date().isoformat()
+    for each in checked:
+        if each.definition is not None and (day := each.definition.data.get("review_by")) and day < today:
+            click.echo(f"note: {each.source}: was to be reviewed by {day}; do so and set the next date", err=True)
+    ctx.exit(1 if any(each.problems for each in checked) else 0)
 
 
-def _problems(file: str) -> tuple[Problem, ...]:
+def _check(source: str) -> Checked:
     try:
-        definitions.load(file)
+        return Checked(source, definitions.find(source), ())
     except DefinitionError as error:
-        return error.problems
-    return ()
+        return Checked(source, None, error.problems)
+
+
+def _as_json(each: Checked) -> dict[str, Any]:
+    problems = [problem._asdict() for problem in each.problems]
+    return {"file": each.source, "valid": not problems, "problems": problems}
+
+
+def _show(checked: Sequence[Checked]) -> None:
+    for each in checked:
+        source = f"{each.source}: " if len(checked) > 1 else ""
+        for line in [f"{source}{problem}" for problem in each.problems] or [f"{each.source} is valid"]:
+            click.echo(line)
+
+
+def _show_shipped(as_json: bool) -> None:
+    listed = [_about(definitions.shipped(name).data) for name in definitions.names()]
+    if as_json:
+        click.echo(dumps(listed))
+        return
+    for each in listed:
+        click.echo(f"{each['journey']}: {each['title']}\n  {', '.join(each['stages'])}")
+
+
+def _about(data: Mapping[str, Any]) -> dict[str, Any]:
+    stages = [stage["id"] for stage in data["stages"]]
+    return {"journey": data["journey"], "title": title_of(data, "en"), "stages": stages}

@@ -5,7 +5,7 @@ value means `eq`, a list means `in`. A field that is absent or null passes no op
 """
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from cjstream.core.touchpoint import FIELDS, MAX_NUMBER, Touchpoint
@@ -87,7 +87,7 @@ def _all_of(tests: list[Predicate]) -> Predicate | None:
 def _field_test(name: Any, spec: Any, path: str, report: Report) -> Predicate | None:
     read = _reader(name)
     if read is None:
-        report(path, "is no touchpoint field; use one of the contract, or properties.NAME")
+        report(path, "is no touchpoint field; use one of the contract, properties.NAME, or stage, seen, count")
         return None
     tests = [_test(op, arg, f"{path}.{op}", report) for op, arg in _operators(spec).items()]
     if any(test is None for test in tests):
@@ -117,17 +117,25 @@ def _test(op: Any, arg: Any, path: str, report: Report) -> Test | None:
 
 
 def _reader(name: Any) -> Callable[[Touchpoint], Any] | None:
-    if not isinstance(name, str):
-        return None
-    if name in FIELDS:
+    if isinstance(name, str) and name in FIELDS:
         return lambda touchpoint: touchpoint.fields.get(name)
-    head, *keys = name.split(".")
-    if head != "properties" or not keys or not all(keys):
-        return None
-    return lambda touchpoint: _walk(touchpoint.fields.get(head), keys)
+    return path_reader(name)
 
 
-def _walk(value: Any, keys: list[str]) -> Any:
+def property_path(name: Any) -> tuple[str, ...] | None:
+    """Return the keys that `properties.NAME`, with more dots for what is inside, walks along; None if it is no such."""
+    head, *keys = name.split(".") if isinstance(name, str) else ("",)
+    return (head, *keys) if head == "properties" and keys and all(keys) else None
+
+
+def path_reader(name: Any) -> Callable[[Touchpoint], Any] | None:
+    """Return what reads `properties.NAME` of a touchpoint, None where it is absent; None if `name` is no such path."""
+    path = property_path(name)
+    return None if path is None else lambda touchpoint: walk(touchpoint.fields, path)
+
+
+def walk(value: Any, keys: Iterable[str]) -> Any:
+    """Return what lies in objects within objects under these keys, None if it is absent."""
     for key in keys:
         value = value.get(key) if isinstance(value, dict) else None
     return value

@@ -7,6 +7,7 @@ from typing import Any
 
 from ruamel.yaml import YAML
 from ruamel.yaml.comments import CommentedMap, CommentedSeq
+from ruamel.yaml.constructor import RoundTripConstructor
 from ruamel.yaml.error import MarkedYAMLError, YAMLError
 from ruamel.yaml.scalarbool import ScalarBoolean
 
@@ -26,6 +27,22 @@ def load(path: Path | str) -> JourneyDefinition:
     return parse(text, str(path))
 
 
+def names() -> list[str]:
+    """Return the names of the definitions that come with cjstream, the default first."""
+    found = [Path(file.name).stem for file in files(__name__).iterdir() if file.name.endswith(".yaml")]
+    return sorted(found, key=lambda name: (name != DEFAULT, name))
+
+
+def find(name_or_path: str) -> JourneyDefinition:
+    """Return the shipped definition of this name, or else that of the file; as `load`."""
+    if name_or_path in names():
+        return shipped(name_or_path)
+    if not Path(name_or_path).exists():
+        problem = Problem("", None, f"is neither a file nor one of the shipped {', '.join(names())}")
+        raise DefinitionError(name_or_path, [problem])
+    return load(name_or_path)
+
+
 def shipped(name: str = DEFAULT) -> JourneyDefinition:
     """Return a definition that comes with cjstream, such as `shop`."""
     return parse((files(__name__) / f"{name}.yaml").read_text(encoding="utf-8"), name)
@@ -34,7 +51,7 @@ def shipped(name: str = DEFAULT) -> JourneyDefinition:
 def parse(text: str, source: str) -> JourneyDefinition:
     """Return the definition of a YAML text; as `load`."""
     try:
-        tree = YAML().load(text)
+        tree = _yaml().load(text)
         data = _plain(tree)
     except MarkedYAMLError as error:
         line = error.problem_mark.line + 1 if error.problem_mark else None
@@ -48,6 +65,19 @@ def parse(text: str, source: str) -> JourneyDefinition:
         raise DefinitionError(
             source, [problem._replace(line=_line(problem.path, lines)) for problem in error.problems]
         ) from None
+
+
+class _Constructor(RoundTripConstructor):
+    """Leaves dates as they are written: what is no date is then told as a fault of the definition, with its line."""
+
+
+_Constructor.add_constructor("tag:yaml.org,2002:timestamp", RoundTripConstructor.construct_scalar)
+
+
+def _yaml() -> YAML:
+    yaml = YAML()
+    yaml.Constructor = _Constructor
+    return yaml
 
 
 def _plain(node: Any) -> Any:

@@ -1,20 +1,24 @@
 """schemas/ is the wire contract: sound in itself, its examples filed rightly, and equal to the code."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
 import jsonschema_rs
 import msgspec
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from cjstream.core import outputs, touchpoint
+from cjstream.core import condition, definition, outputs, past, policies, rules, stages, touchpoint
 from cjstream.core.engine import Journeys, advance
 from cjstream.core.times import MAX_MS, format_time
 from cjstream.core.touchpoint import Rejection, Touchpoint
-from cjstream.definitions import shipped
+from cjstream.definitions import names, shipped
+from cjstream.errors import DefinitionError
 from cjstream.ingest.codec import WireRecord, dead_letter, decode, encode, loads
+from tests.core import languages
 
 FOLDER = Path(__file__).parents[2] / "schemas"
 SUFFIX = ".schema.json"
@@ -26,6 +30,7 @@ STRUCTS: dict[str, type[msgspec.Struct]] = {
 }
 VALUES_OUT = sorted(STRUCTS)  # a dead letter's value is whatever came in
 EXAMPLES = sorted(FOLDER.glob("examples/*/*/*"))
+CLOSED = {*VALUES_OUT, "journey-definition.v1"}  # their objects have no other fields
 TOUCHPOINTS = [path for path in EXAMPLES if path.parts[-3] == "touchpoint.v1"]
 
 
@@ -89,7 +94,7 @@ class TestEverySchema:
             assert silent == []
 
     def test_declares_what_it_does_with_other_fields(self, name: str) -> None:
-        assert {each["additionalProperties"] for each in objects(name)} == {name not in VALUES_OUT}
+        assert {each["additionalProperties"] for each in objects(name)} == {name not in CLOSED}
 
     def test_has_examples_of_both_kinds(self, name: str) -> None:
         kinds = [path.parent.name for path in EXAMPLES if path.parts[-3] == name]
@@ -261,3 +266,84 @@ def test_a_dead_letter_has_the_headers_of_the_contract(rejection: Rejection) -> 
     headers = {name: text.decode() for name, text in wire.headers}
     assert [*headers] == ["own", *schema("dead-letter-headers.v1")["properties"]]
     assert VALIDATORS["dead-letter-headers.v1"].is_valid(headers)
+
+
+DEFINITIONS = [path for path in EXAMPLES if path.parts[-3] == "journey-definition.v1"]
+
+
+def compiles(data: Any) -> bool:
+    try:
+        definition.compile_definition(data)
+    except DefinitionError:
+        return False
+    return True
+
+
+@pytest.mark.parametrize("path", DEFINITIONS, ids=example_id)
+def test_the_compiler_takes_a_definition_or_refuses_it_as_filed(path: Path) -> None:
+    assert compiles(loads(path.read_bytes())) == (path.parts[-2] == "valid")
+
+
+@pytest.mark.parametrize("name", names())
+def test_a_shipped_journey_keeps_the_schema(name: str) -> None:
+    assert [error.message for error in VALIDATORS["journey-definition.v1"].iter_errors(shipped(name).data)] == []
+
+
+def test_the_example_of_every_key_is_the_one_that_the_core_is_tested_with() -> None:
+    path = FOLDER / "examples/journey-definition.v1/valid/every-key.json"
+    assert loads(path.read_bytes()) == languages.WHOLE
+    assert {*languages.WHOLE} == {*definition.KEYS}
+
+
+@pytest.mark.parametrize(
+    ("part", "keys"),
+    [
+        ("stage", stages.STAGE_KEYS),
+        ("stall", stages.STALL_KEYS),
+        ("rule", rules.RULE_KEYS),
+        ("goal", rules.GOAL_KEYS),
+        ("exit", rules.PLAIN_KEYS),
+        ("ignored", rules.PLAIN_KEYS),
+        ("persona", rules.PERSONA_KEYS),
+        ("snooze", rules.SNOOZE_KEYS),
+        ("instance", policies.INSTANCE_KEYS),
+        ("reentry", policies.REENTRY_KEYS),
+        ("replaced", policies.REPLACES_KEYS),
+        ("listed", (policies.LISTED,)),
+        ("when", (*past.PAST_KEYS, *touchpoint.FIELDS)),
+        ("fields", touchpoint.FIELDS),
+        ("operators", condition.OPERATORS),
+        ("place", past.STAGE_OPERATORS),
+        ("counts", past.COUNT_OPERATORS),
+    ],
+)
+def test_the_schema_of_definitions_has_the_keys_of_the_compiler_in_order(part: str, keys: Iterable[str]) -> None:
+    assert [*schema("journey-definition.v1")["$defs"][part]["properties"]] == [*keys]
+
+
+def test_the_schema_of_definitions_has_the_other_keys_and_words_of_the_compiler() -> None:
+    whole = schema("journey-definition.v1")
+    parts, defs = whole["properties"], whole["$defs"]
+    assert [*parts] == [*definition.KEYS]
+    assert [*parts["count_by"]["properties"]] == [*policies.DIMENSIONS]
+    assert [*defs["stage"]["properties"]["behind"]["properties"]] == [*stages.BEHIND_KEYS]
+    assert parts["entry"]["enum"] == [*policies.ENTRIES]
+    assert defs["reentry_policy"]["enum"] == [*policies.REENTRIES]
+    assert defs["instance_key"]["anyOf"][1]["enum"] == [*policies.INSTANCE_FIELDS]
+    assert (parts["stages"]["maxItems"], parts["rules"]["maxItems"]) == (stages.MAX_STAGES, rules.MAX_RULES)
+    assert defs["instance"]["properties"]["limit"]["default"] == policies.INSTANCE_LIMIT
+
+
+odd = st.recursive(
+    st.none() | st.booleans() | st.integers(-2, 200) | st.sampled_from(["", "won", "7d", "0d", "any", "properties.x"]),
+    lambda inner: st.lists(inner, max_size=2) | st.dictionaries(st.sampled_from(["en", "to", "eq", "x"]), inner),
+    max_leaves=4,
+)
+
+
+@given(st.sampled_from(languages.leaves(languages.WHOLE)), st.integers(0, 4), odd)
+def test_the_schema_of_definitions_is_no_stricter_than_the_compiler(path: str, up: int, value: Any) -> None:
+    keys = path.split(".")
+    data = languages.varied(languages.WHOLE, ".".join(keys[: max(len(keys) - up, 1)]), value)
+    if compiles(data):
+        assert [error.message for error in VALIDATORS["journey-definition.v1"].iter_errors(data)] == []

@@ -1,0 +1,80 @@
+"""`cjstream validate`: files and names, one or several, what it prints and how it ends."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from cjstream.definitions import names
+from tests.command import run
+
+GOOD = "journey: good\nstages:\n  - {id: a, weight: 1}\nrules:\n  - {on: x, to: a}\n"
+BAD = GOOD.replace("to: a", "to: b").replace("weight: 1", "weight: one")
+
+
+@pytest.fixture
+def good(tmp_path: Path) -> Path:
+    file = tmp_path / "good.yaml"
+    file.write_text(GOOD)
+    return file
+
+
+@pytest.fixture
+def bad(tmp_path: Path) -> Path:
+    file = tmp_path / "bad.yaml"
+    file.write_text(BAD)
+    return file
+
+
+def test_several_are_checked_each_problem_is_told_with_its_file_and_line(good: Path, bad: Path) -> None:
+    done = run("validate", str(good), str(bad), "shop")
+    assert done.returncode == 1
+    assert done.stdout.decode().splitlines() == [
+        f"{good} is valid",
+        f"{bad}: line 3: stages[0].weight: must be a number; higher is further on",
+        f"{bad}: line 5: rules[0].to: must be one of the stages a, not 'b'",
+        "shop is valid",
+    ]
+
+
+def test_json_is_one_object_for_one_and_a_list_for_several(good: Path, bad: Path) -> None:
+    one = json.loads(run("validate", "shop", "--json").stdout)
+    assert one == {"file": "shop", "valid": True, "problems": []}
+    done = run("validate", str(good), str(bad), "--json")
+    assert done.returncode == 1
+    assert [(each["file"], each["valid"], len(each["problems"])) for each in json.loads(done.stdout)] == [
+        (str(good), True, 0),
+        (str(bad), False, 2),
+    ]
+
+
+def test_every_shipped_journey_is_valid_and_listed_with_title_and_stages() -> None:
+    assert run("validate", *names()).returncode == 0
+    done = run("validate", "--list")
+    assert (done.returncode, done.stdout.decode().splitlines()[:2]) == (
+        0,
+        ["shop: Shop", "  awareness, consideration, purchase, retention, advocacy"],
+    )
+    listed = json.loads(run("validate", "--list", "--json").stdout)
+    assert [each["journey"] for each in listed] == names()
+    assert all(each["title"] and len(each["stages"]) == 5 for each in listed)
+
+
+@pytest.mark.parametrize(("day", "is_told"), [("2020-02-29", True), ("2999-12-31", False)])
+def test_a_review_that_is_due_is_told_and_is_no_fault(good: Path, day: str, is_told: bool) -> None:
+    good.write_text(f"{GOOD}review_by: {day}\n")
+    for args in ([], ["--json"]):
+        done = run("validate", str(good), *args)
+        assert done.returncode == 0
+        assert (f"note: {good}: was to be reviewed by {day}".encode() in done.stderr) == is_told
+        assert b"note" not in done.stdout
+
+
+@pytest.mark.parametrize("args", [[], ["--json"], ["shop", "--list"], ["shop", "no-such-file"], ["."]])
+def test_what_is_no_journey_is_wrong_usage(args: list[str]) -> None:
+    done = run("validate", *args)
+    assert (done.returncode, done.stdout) == (2, b"")
+
+
+def test_a_name_that_is_neither_tells_the_names_that_are() -> None:
+    assert b"shop, b2b_cooperation, customer_experience, five_phases" in run("validate", "loyal").stderr
