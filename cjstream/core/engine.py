@@ -7,28 +7,33 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from cjstream.core import moves
-from cjstream.core.definition import JourneyDefinition, Rule
-from cjstream.core.outputs import Forgotten, Output
-from cjstream.core.report import converted_at, current, signal, transition
+from msgspec.structs import replace
+
+from cjstream.core import journey, versions
+from cjstream.core.definition import JourneyDefinition, PersonaRule
+from cjstream.core.fold import Fold
+from cjstream.core.logged import Times
+from cjstream.core.outputs import Forgotten, Output, StageTransition
+from cjstream.core.report import current
 from cjstream.core.state import (
     CustomerState,
     Fence,
-    Instance,
     JourneyState,
     Latest,
     Marker,
-    Reached,
-    Visit,
     find_entry,
     id_entry,
     remember,
 )
+from cjstream.core.told import Told
 from cjstream.core.touchpoint import Erasure, Touchpoint
 
 APPLIED, IGNORED, DUPLICATE, LATE, ERASED = "applied", "ignored", "duplicate", "late", "erased"
 REPLAYED = "replayed"  # at or below the fence: its effect is already durable
 VERDICTS = (APPLIED, IGNORED, DUPLICATE, LATE, ERASED)
+REFUSALS = (
+    "backward", "not_listed", "not_entered", "no_reentry", "cooldown", "instance_limit", "no_instance_key", "ignored",
+)  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,24 +42,46 @@ class Journeys:
 
     active: Mapping[str, JourneyDefinition]
     by_hash: Mapping[str, JourneyDefinition]
+    personas: tuple[PersonaRule, ...] = ()
+    may_ignore: bool = False
+    has_deadlines: bool = False
 
     @classmethod
     def of(cls, active: Iterable[JourneyDefinition], known: Iterable[JourneyDefinition] = ()) -> "Journeys":
         """Return the journeys `active`, with older definitions `known` for the instances pinned to them."""
-        current_ones = list(active)
+        current_ones, older = list(active), list(known)
         return cls(
             {definition.journey: definition for definition in current_ones},
-            {definition.hash: definition for definition in (*known, *current_ones)},
+            {definition.hash: definition for definition in (*older, *current_ones)},
+            tuple(rule for definition in current_ones for rule in definition.personas),
+            any(definition.ignores for definition in current_ones),
+            any(definition.has_deadlines for definition in (*older, *current_ones)),
         )
+
+    def unmapped(self) -> list[str]:
+        """Return what is wrong with mappings from older definitions, one sentence each."""
+        return [
+            f"journey {new.journey}: stage {stage!r} of definition {old} leads nowhere; map it under `replaces`"
+            for new in self.active.values()
+            for old in new.replaces
+            if old in self.by_hash
+            for stage in versions.unmapped(self.by_hash[old], new)
+        ]
 
 
 class Step(NamedTuple):
-    """What one record did. `state` is None where nothing is to be written; `conflict`: a known id, another payload."""
+    """What one record did. `state` is None where nothing is to be written; `conflict`: a known id, another payload.
+
+    `refused`: (journey, one of REFUSALS) per move that was not made. `late_conversions`: journeys whose goal was met
+    after the run had been dropped.
+    """
 
     state: CustomerState | None
     outputs: tuple[Output, ...]
     verdict: str
     conflict: bool = False
+    refused: tuple[tuple[str, str], ...] = ()
+    late_conversions: tuple[str, ...] = ()
 
 
 class Erased(NamedTuple):
@@ -84,112 +111,133 @@ def advance(state: CustomerState | None, touchpoint: Touchpoint, position: Fence
 def _with_fence(state: CustomerState, fence: Fence) -> CustomerState:
     return CustomerState(
         fence, state.newest_ms, state.recent, state.journeys,
-        state.account_id, state.persona, state.channel, state.erased_at_ms,
+        state.account_id, state.persona, state.channel, state.erased_at_ms, (), state.heard_ms,
     )  # fmt: skip
 
 
 def _apply(before: CustomerState, touchpoint: Touchpoint, fence: Fence, recent: bytes, journeys: Journeys) -> Step:
-    account_id, persona, channel = _attributes(before, touchpoint)
-    after_journeys, verdict = before.journeys, IGNORED
-    outputs: list[Output] = []
-    for name, active in journeys.active.items():
-        old = before.journeys.get(name)
-        definition = _definition(old, active, journeys.by_hash)
-        if touchpoint.at_ms < before.newest_ms - definition.lateness_ms:
-            verdict = LATE if verdict is IGNORED else verdict
-            continue
-        new = _advance_journey(old, definition, touchpoint, account_id.value if account_id else None, outputs)
-        if new is not None:
-            verdict = APPLIED
-            after_journeys = after_journeys if new is old else {**after_journeys, name: new}
-    newest_ms = before.newest_ms
-    if touchpoint.by_customer and touchpoint.at_ms > newest_ms:
-        newest_ms = touchpoint.at_ms
+    ignored = _ignored(touchpoint, journeys) if journeys.may_ignore else ()
+    if ignored and len(ignored) == len(journeys.active):
+        return Step(replace(_with_fence(before, fence), recent=recent), (), IGNORED, refused=ignored)
+    if journeys.personas:
+        touchpoint = _with_persona(touchpoint, journeys.personas)
+    account_id, persona, channel = before.account_id, before.persona, before.channel
+    newest_ms, heard_ms, at_ms = before.newest_ms, before.heard_ms, touchpoint.at_ms
+    if touchpoint.by_customer:
+        account_id, persona, channel = _attributes(before, touchpoint)
+        newest_ms = max(newest_ms, at_ms)
+    elif at_ms > heard_ms:
+        heard_ms = at_ms
+    told = Told(touchpoint.customer_id, touchpoint, None if account_id is None else account_id.value)
+    told.refused = ignored
+    states = _advance_journeys(before, journeys, max(newest_ms, heard_ms), newest_ms, told)
     after = CustomerState(
-        fence, newest_ms, recent, after_journeys, account_id, persona, channel, before.erased_at_ms
+        fence, newest_ms, recent, states, account_id, persona, channel, before.erased_at_ms, (),
+        heard_ms if heard_ms > newest_ms else -1,
     )  # fmt: skip
-    _tell_current(before, after, touchpoint.customer_id, journeys.by_hash, outputs)
-    return Step(after, tuple(outputs), verdict)
+    if states is not before.journeys or _differ(before, after):
+        _tell_current(before, after, touchpoint.customer_id, journeys.by_hash, told.outputs)
+    verdict = APPLIED if told.is_matched else LATE if told.is_late else IGNORED
+    return Step(after, tuple(told.outputs), verdict, False, told.refused, told.late_conversions)
 
 
-def _definition(
-    old: JourneyState | None, active: JourneyDefinition, by_hash: Mapping[str, JourneyDefinition]
-) -> JourneyDefinition:
-    """Return the definition a customer entered under; who is not inside yet gets the active one."""
-    return by_hash[old.instances[-1].definition] if old is not None and old.instances else active
+def _ignored(touchpoint: Touchpoint, journeys: Journeys) -> tuple[tuple[str, str], ...]:
+    return tuple((name, "ignored") for name, each in journeys.active.items() if each.ignores_it(touchpoint))
+
+
+def _advance_journeys(
+    before: CustomerState, journeys: Journeys, settled_ms: int, newest_ms: int, told: Told
+) -> dict[str, JourneyState]:
+    """Return the journeys after the touchpoint of `told`; the same object if none changed."""
+    states, newest_before_ms, times = before.journeys, before.newest_ms, None
+    for name, active in journeys.active.items():
+        old = states.get(name)
+        touchpoint = None if told.refused and (name, "ignored") in told.refused else told.touchpoint
+        if touchpoint is not None and journey.glance(old, active, touchpoint, newest_before_ms, told):
+            continue
+        if times is None:
+            times = Times(newest_before_ms, newest_ms, max(newest_before_ms, before.heard_ms), settled_ms)
+        new = journey.advance(old, active, touchpoint, times, journeys.by_hash, told)
+        if new is not old and new is not None:
+            states = {**states, name: new}
+    return states
+
+
+def _with_persona(touchpoint: Touchpoint, personas: tuple[PersonaRule, ...]) -> Touchpoint:
+    if touchpoint.fields.get("persona") is not None:
+        return touchpoint
+    for each in personas:
+        if touchpoint.type in each.rule.on and each.rule.holds(touchpoint):
+            return touchpoint._replace(fields={**touchpoint.fields, "persona": each.persona})
+    return touchpoint
 
 
 def _attributes(before: CustomerState, touchpoint: Touchpoint) -> tuple[Latest | None, Latest | None, Latest | None]:
-    old = before.account_id, before.persona, before.channel
-    if not touchpoint.by_customer:
-        return old
-    fields = touchpoint.fields
-    return (
-        _newer(old[0], fields.get("account_id"), touchpoint),
-        _newer(old[1], fields.get("persona"), touchpoint),
-        _newer(old[2], fields.get("channel"), touchpoint),
-    )
+    fields, account_id, persona, channel = touchpoint.fields, before.account_id, before.persona, before.channel
+    if (value := fields.get("account_id")) is not None:
+        account_id = _newer(account_id, value, touchpoint)
+    if (value := fields.get("persona")) is not None:
+        persona = _newer(persona, value, touchpoint)
+    if (value := fields.get("channel")) is not None:
+        channel = _newer(channel, value, touchpoint)
+    return account_id, persona, channel
 
 
-def _newer(old: Latest | None, value: str | None, touchpoint: Touchpoint) -> Latest | None:
-    if value is None:
-        return old
+def _newer(old: Latest | None, value: str, touchpoint: Touchpoint) -> Latest:
     at_ms, sequence = touchpoint.at_ms, touchpoint.sequence
-    if old is None or (at_ms, sequence, value) > (old.at_ms, old.sequence, old.value):
+    if old is None or at_ms > old.at_ms or (at_ms, sequence, value) > (old.at_ms, old.sequence, old.value):
         return Latest(at_ms, sequence, value)
     return old
 
 
-def _advance_journey(
-    old: JourneyState | None,
-    definition: JourneyDefinition,
-    touchpoint: Touchpoint,
-    account_id: str | None,
-    outputs: list[Output],
-) -> JourneyState | None:
-    """Return the journey after the touchpoint, the same object if it moves nobody, None if no rule matches it.
+def expire(state: CustomerState, customer_id: str, now_ms: int, journeys: Journeys) -> Step:
+    """Return what the clock does to a customer at `now_ms`: deadlines longer ago than the lateness pass.
 
-    What leaves is added to `outputs`.
+    `now_ms` is a time before which everything was read. Nothing to do: no state, no outputs. The fence stays.
     """
-    rule, is_goal = definition.rule_for(touchpoint), definition.meets_goal(touchpoint)
-    if rule is None and not is_goal:
-        return None
-    journey = old or JourneyState()
-    instance = journey.instances[-1] if journey.instances else Instance(definition.hash)
-    moved = _advance_instance(instance, definition, touchpoint, rule, is_goal)
-    if moved is instance and journey is old:
-        return old
-    change = moves.compare(instance.visits, moved.visits) if moved.visits is not instance.visits else None
-    sequence = journey.sequence + (change is not None)
-    if change is not None:
-        outputs.append(transition(definition, instance, moved, change, sequence, rule, touchpoint, account_id))
-    was, now = converted_at(instance, definition), converted_at(moved, definition)
-    if (was is None) != (now is None):
-        kind = "converted" if was is None else "conversion_withdrawn"
-        outputs.append(signal(kind, definition, moved, touchpoint, touchpoint.at_ms if now is None else now))
-    return JourneyState(sequence, (moved,))
+    told = Told(customer_id, None, state.account_id.value if state.account_id else None)
+    heard_ms = max(state.newest_ms, state.heard_ms)
+    states = state.journeys
+    for name in journeys.active:
+        old = states.get(name)
+        passed_ms = -1 if old is None else _passed(old, now_ms, journeys.by_hash)
+        if old is None or passed_ms < 0:
+            continue
+        settled_ms = max(old.settled_ms, passed_ms + 1)
+        times = Times(state.newest_ms, state.newest_ms, max(heard_ms, old.settled_ms), settled_ms)
+        new = journey.advance(old, journeys.active[name], None, times, journeys.by_hash, told)
+        assert new is not None
+        states = {**states, name: replace(new, settled_ms=settled_ms)}
+    if states is state.journeys:
+        return Step(None, (), APPLIED)
+    after = replace(state, journeys=states, pending=())
+    _tell_current(state, after, customer_id, journeys.by_hash, told.outputs)
+    return Step(after, tuple(told.outputs), APPLIED, False, (), told.late_conversions)
 
 
-def _advance_instance(
-    instance: Instance,
-    definition: JourneyDefinition,
-    touchpoint: Touchpoint,
-    rule: Rule | None,
-    is_goal: bool,
-) -> Instance:
-    visits, goal = instance.visits, instance.goal
-    if rule is not None:
-        visit = Visit(rule.to, touchpoint.at_ms, touchpoint.sequence, touchpoint.id)
-        visits = moves.insert(visits, visit, definition.stages)
-    if is_goal and (goal is None or _order(touchpoint) < (goal.at_ms, goal.sequence, goal.touchpoint_id)):
-        goal = Reached(*_order(touchpoint))
-    if visits is instance.visits and goal is instance.goal:
-        return instance
-    return Instance(instance.definition, instance.key, instance.round, visits, goal)
+def _passed(old: JourneyState, now_ms: int, by_hash: Mapping[str, JourneyDefinition]) -> int:
+    """Return the last deadline that the clock lets pass, -1 for none."""
+    passed_ms = -1
+    for instance in old.instances:
+        definition = by_hash[instance.definition]
+        fold = Fold(instance, definition)
+        fold.settle(now_ms - definition.lateness_ms)
+        passed_ms = max(passed_ms, fold.passed_ms)
+    return passed_ms
 
 
-def _order(touchpoint: Touchpoint) -> tuple[int, int, str]:
-    return touchpoint.at_ms, touchpoint.sequence, touchpoint.id
+def next_due(state: CustomerState, journeys: Journeys) -> int | None:
+    """Return the moment right after which `expire` has something to do, in milliseconds, or None."""
+    dues = [
+        deadline.due_ms + definition.lateness_ms
+        for name in journeys.active
+        if name in state.journeys
+        for instance in state.journeys[name].instances
+        for definition in (journeys.by_hash[instance.definition],)
+        if definition.has_deadlines
+        for deadline in Fold(instance, definition).deadlines()
+    ]
+    return min(dues, default=None)
 
 
 def _tell_current(
@@ -200,16 +248,19 @@ def _tell_current(
     outputs: list[Output],
 ) -> None:
     """Add the customer's current stages to `outputs` if a field of them changed."""
-    changed = bool(outputs) or not (
-        _same(before.account_id, after.account_id)
-        and _same(before.persona, after.persona)
-        and _same(before.channel, after.channel)
-    )
-    if not changed and after.journeys is before.journeys:
-        return
     told = current(after, customer_id, by_hash)
-    if told.journeys and (changed or told != current(before, customer_id, by_hash)):
+    is_moved = bool(outputs) and type(outputs[0]) is StageTransition  # its sequence is a field
+    if told.journeys and (is_moved or told != current(before, customer_id, by_hash)):
         outputs.append(told)
+
+
+def _differ(before: CustomerState, after: CustomerState) -> bool:
+    """Return whether what is known of the customer changed."""
+    return not (
+        _same(before.channel, after.channel)
+        and _same(before.persona, after.persona)
+        and _same(before.account_id, after.account_id)
+    )
 
 
 def _same(one: Latest | None, other: Latest | None) -> bool:

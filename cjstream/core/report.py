@@ -1,95 +1,124 @@
 """How state is told to others: transitions, current stages and signals made from visits and their cause."""
 
-from collections.abc import Mapping
-from operator import attrgetter
+from collections.abc import Mapping, Sequence
 from typing import Any
 
-from cjstream.core.definition import JourneyDefinition, Rule
+from cjstream.core.definition import JourneyDefinition, Stage
+from cjstream.core.fold import CLOCKS, Event
 from cjstream.core.moves import Change
+from cjstream.core.outcome import converted_at, furthest, outcome
 from cjstream.core.outputs import JourneyCurrent, Signal, StageCurrent, StageTransition, stable_id
-from cjstream.core.state import CustomerState, Instance, Latest, Visit
+from cjstream.core.stages import OUTSIDE
+from cjstream.core.state import TIMEOUT_ENTERED, CustomerState, Instance, Latest, Visit
 from cjstream.core.times import format_time
 from cjstream.core.touchpoint import Touchpoint
 
-WEIGHT = attrgetter("weight")
+NO_FIELDS: Mapping[str, Any] = {}
+SEVERITIES = {"stalled": "warning"}
+
+
+class Cause:
+    """Whom a step is about, and the touchpoint that made it; None: the clock did."""
+
+    customer_id: str
+    touchpoint: Touchpoint | None
+    account_id: str | None
 
 
 def transition(
     definition: JourneyDefinition,
-    old: Instance,
-    new: Instance,
+    instance: Instance,
     change: Change,
+    path: Sequence[Visit],
     sequence: int,
-    rule: Rule | None,
-    touchpoint: Touchpoint,
-    account_id: str | None,
+    round_: int,
+    cause: Cause,
+    old: JourneyDefinition | None = None,
 ) -> StageTransition:
-    """Return the record of one change of visits, caused by `touchpoint` through `rule`."""
-    is_correction = change.path_from is not None
-    came_from, is_in = _stage(old, definition), _stage(new, definition)
-    fields = touchpoint.fields
+    """Return the record of one change of an instance; `path` are all its told visits after it.
+
+    `old` is the definition that it was under before the change, if that is another one.
+    """
+    visit, previous, path_from = change.visit, change.previous, change.path_from
+    touchpoint = cause.touchpoint
+    if touchpoint is not None and path_from is None and visit is not None and not visit.touchpoint_id:
+        touchpoint = None  # a deadline passed before the touchpoint
+    came_from, is_in = _stage(previous, old or definition), _stage(visit, definition)
+    at_ms = touchpoint.at_ms if touchpoint is not None else visit.at_ms if visit is not None else 0
+    fields = touchpoint.fields if touchpoint is not None else NO_FIELDS
+    value = fields.get
+    lasted = None if path_from is not None or came_from is None else _seconds(visit, previous)
     return StageTransition(
-        transition_id=stable_id("transition", touchpoint.customer_id, definition.journey, sequence),
+        transition_id=stable_id("transition", cause.customer_id, definition.journey, sequence),
         journey=definition.journey,
         definition=definition.hash,
-        instance=new.key,
-        round=new.round,
+        instance=instance.key,
+        round=round_,
         sequence=sequence,
-        customer_id=touchpoint.customer_id,
-        account_id=account_id,
-        from_stage=came_from and came_from.id,
-        to_stage=is_in and is_in.id,
-        from_group=came_from and came_from.group,
-        to_group=is_in and is_in.group,
+        customer_id=cause.customer_id,
+        account_id=cause.account_id,
+        from_stage=None if came_from is None else came_from.id,
+        to_stage=None if is_in is None else is_in.id,
+        from_group=None if came_from is None else came_from.group,
+        to_group=None if is_in is None else is_in.group,
         kind=change.kind,
-        cause={"touchpoint_id": touchpoint.id, "type": touchpoint.type, "rule": rule and rule.id},
-        occurred_at=format_time(touchpoint.at_ms),
-        seconds_in_previous=None if is_correction or not old.visits else _seconds(old.visits[-1], new.visits[-1]),
-        inferred=new.visits[-1].inferred,
-        path_from=change.path_from,
-        path=_path(new, definition, change.path_from),
-        channel=fields.get("channel"),
-        device=fields.get("device"),
-        persona=fields.get("persona"),
-        campaign=fields.get("campaign"),
+        cause=_cause(definition, visit, touchpoint, path_from is not None),
+        occurred_at=format_time(at_ms),
+        seconds_in_previous=lasted,
+        inferred=visit is not None and visit.inferred,
+        path_from=None if path_from is None else path_from + _trimmed(instance),
+        path=None if path_from is None else _path(path[path_from:], definition),
+        channel=value("channel"),
+        device=value("device"),
+        persona=value("persona"),
+        campaign=value("campaign"),
     )
 
 
-def _stage(instance: Instance, definition: JourneyDefinition) -> Any:
-    return definition.stages[instance.visits[-1].stage] if instance.visits else None
+def _stage(visit: Visit | None, definition: JourneyDefinition) -> Stage | None:
+    return definition.stages[visit.stage] if visit is not None and visit.stage != OUTSIDE else None
+
+
+def _cause(
+    definition: JourneyDefinition, visit: Visit | None, touchpoint: Touchpoint | None, is_correction: bool
+) -> dict[str, Any]:
+    if touchpoint is None:
+        return {"deadline": deadline_of(visit)}
+    if is_correction:
+        rule = definition.rule_for(touchpoint)
+        return {"touchpoint_id": touchpoint.id, "type": touchpoint.type, "rule": rule and rule.id}
+    rule_id = definition.table[visit.rule].id if visit is not None and visit.rule >= 0 else None
+    return {"touchpoint_id": touchpoint.id, "type": touchpoint.type, "rule": rule_id}
+
+
+def deadline_of(visit: Visit | None) -> str:
+    """Return the name of the deadline that began a visit."""
+    return "stall.since_entered" if visit is None or visit.rule == TIMEOUT_ENTERED else "stall.since_last_touch"
 
 
 def _value(latest: Latest | None) -> str | None:
     return latest.value if latest is not None else None
 
 
-def _seconds(previous: Visit, visit: Visit) -> float:
+def _seconds(visit: Visit | None, previous: Visit | None) -> float:
+    assert visit is not None
+    assert previous is not None
     return (visit.at_ms - previous.at_ms) / 1000
 
 
-def _path(instance: Instance, definition: JourneyDefinition, path_from: int | None) -> list[dict[str, Any]] | None:
-    if path_from is None:
-        return None
+def _trimmed(instance: Instance) -> int:
+    return instance.past.trimmed if instance.past is not None else 0
+
+
+def _path(path: Sequence[Visit], definition: JourneyDefinition) -> list[dict[str, Any]]:
     return [
         {
-            "stage": definition.stages[visit.stage].id,
+            "stage": definition.stage_name(visit.stage),
             "entered_at": format_time(visit.at_ms),
             "inferred": visit.inferred,
         }
-        for visit in instance.visits[path_from:]
+        for visit in path
     ]
-
-
-def converted_at(instance: Instance, definition: JourneyDefinition) -> int | None:
-    """Return when an instance that was entered met its goal, in milliseconds, or None.
-
-    A goal met before the first stage counts from the entry on: only who is in a journey can convert.
-    """
-    if not instance.visits:
-        return None
-    if definition.goal_stage is not None:
-        return next((visit.at_ms for visit in instance.visits if visit.stage == definition.goal_stage), None)
-    return max(instance.goal.at_ms, instance.visits[0].at_ms) if instance.goal is not None else None
 
 
 def current(state: CustomerState, customer_id: str, by_hash: Mapping[str, JourneyDefinition]) -> StageCurrent:
@@ -106,42 +135,53 @@ def current(state: CustomerState, customer_id: str, by_hash: Mapping[str, Journe
 
 
 def _journey(instance: Instance, sequence: int, definition: JourneyDefinition) -> JourneyCurrent:
-    last, reached = instance.visits[-1], converted_at(instance, definition)
-    stage = definition.stages[last.stage]
-    furthest = max([definition.stages[visit.stage] for visit in instance.visits], key=WEIGHT)
+    last, reached = instance.visits[-1], converted_at(instance)
+    stage = _stage(last, definition)
     return JourneyCurrent(
-        stage=stage.id,
-        furthest_stage=furthest.id,
-        group=stage.group,
-        entered_at=format_time(last.at_ms),
+        stage=None if stage is None else stage.id,
+        furthest_stage=definition.stage_name(furthest(instance)),
+        group=None if stage is None else stage.group,
+        entered_at=None if stage is None else format_time(last.at_ms),
         sequence=sequence,
         instance=instance.key,
         round=instance.round,
-        outcome="in_progress" if reached is None else "converted",
+        outcome=outcome(instance),
         converted_at=None if reached is None else format_time(reached),
         definition=instance.definition,
     )
 
 
-def signal(
-    kind: str, definition: JourneyDefinition, instance: Instance, touchpoint: Touchpoint, since_ms: int
-) -> Signal:
-    """Return a signal caused by a touchpoint. Its id is the same for the same cause."""
-    stage = _stage(instance, definition)
-    customer_id = touchpoint.customer_id
+def signal(kind: str, definition: JourneyDefinition, instance: Instance, event: Event, cause: Cause) -> Signal:
+    """Return the signal of an event, told as `kind`. Its id is the same for the same cause."""
+    touchpoint = None if event.due_ms is not None else cause.touchpoint
+    about: tuple[str | int, ...] = ("", event.cause or "", event.stage, event.due_ms or 0)
     return Signal(
         signal_id=stable_id(
-            "signal", customer_id, definition.journey, instance.key, instance.round, kind, touchpoint.id
+            "signal", cause.customer_id, definition.journey, instance.key, event.round, kind,
+            *(about if touchpoint is None else (touchpoint.id,)),
         ),
         kind=kind,
-        severity="info",
+        severity=SEVERITIES.get(kind, "info"),
         journey=definition.journey,
         instance=instance.key,
-        stage=stage and stage.id,
-        customer_id=customer_id,
-        since=format_time(since_ms),
-        due=None,
-        cause={"touchpoint_id": touchpoint.id, "type": touchpoint.type},
+        stage=definition.stage_name(event.stage),
+        customer_id=cause.customer_id,
+        since=format_time(event.since_ms),
+        due=None if event.due_ms is None else format_time(event.due_ms),
+        cause=_signal_cause(event, touchpoint),
         owner=definition.owner,
-        detail=None,
-    )
+        detail=_stall_detail(event) if kind == "stalled" else None,
+    )  # fmt: skip
+
+
+def _signal_cause(event: Event, touchpoint: Touchpoint | None) -> dict[str, Any] | None:
+    if touchpoint is not None:
+        return {"touchpoint_id": touchpoint.id, "type": touchpoint.type}
+    if event.cause is None:
+        return None
+    return {"deadline": f"stall.{event.cause}" if event.cause in CLOCKS else event.cause}
+
+
+def _stall_detail(event: Event) -> dict[str, Any]:
+    assert event.due_ms is not None
+    return {"clock": event.cause, "waited_seconds": (event.due_ms - event.since_ms) / 1000}

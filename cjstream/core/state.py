@@ -1,7 +1,8 @@
 """CustomerState: one customer in all journeys; and the byte forms of all that the changelog holds.
 
 A value starts with a version byte and a flag byte; the rest is MessagePack of an array, so fields may only be added
-at the end, with defaults. Bytes of every released version stay readable: tests/core/states/ keeps some of each.
+at the end, with defaults: then older bytes stay readable as they are. The version says which fields there may be, so
+that an older release refuses what it would cut off. tests/core/states/ keeps some bytes of each version.
 Keys of customers are their ids in UTF-8. Keys that start with a zero byte are reserved: no id holds one.
 
 `gc=False`: these values hold no cycles, and the collector would visit millions of them for nothing.
@@ -12,9 +13,11 @@ from typing import Any, TypeVar
 
 import msgspec
 
+from cjstream.core.stages import OUTSIDE
 from cjstream.errors import StateMismatch
 
-VERSION = 1
+VERSION = 2
+VERSIONS = (1, VERSION)  # readable
 HAS_PENDING = 1  # flag: `pending` is not empty, so restore finds such values without decoding all
 RECENT_IDS = 16  # how many touchpoint ids a customer's window of duplicates holds
 ENTRY_BYTES = 10  # 8 of the id's hash, 2 of the payload's fingerprint
@@ -23,43 +26,113 @@ POSITION_KEY = b"\x00p"
 DEFINITION_PREFIX = b"\x00d"
 MARKER_PREFIX = b"\x00e"
 
+TIMEOUT_ENTERED, TIMEOUT_TOUCH = -2, -3  # in place of a rule: the stall clock that moved the customer
+
 Fence = tuple[int, int]  # (epoch of the input topic, offset)
 _Kind = TypeVar("_Kind")
 
 
 class Visit(msgspec.Struct, array_like=True, frozen=True, gc=False):
-    """One stay in a stage: its index in the definition, and the touchpoint that began it."""
+    """One stay in a stage: its index in the definition, and the touchpoint that began it.
+
+    Stage OUTSIDE: the customer left the journey. `touchpoint_id` is empty if a deadline began it. `rule` is an index in
+    the definition's table, a TIMEOUT, or -1 where it was not kept. `inferred` is only ever true in what is told: the
+    state keeps what was seen.
+    """
 
     stage: int
     at_ms: int
     sequence: int
     touchpoint_id: str
     inferred: bool = False
+    rule: int = -1
 
 
 class Reached(msgspec.Struct, array_like=True, frozen=True, gc=False):
-    """The earliest touchpoint that met the goal."""
+    """The earliest touchpoint that met the goal; `origin` is its channel, device and persona."""
 
     at_ms: int
     sequence: int
     touchpoint_id: str
+    origin: int = 0
+
+
+class Entry(msgspec.Struct, array_like=True, frozen=True, gc=False):
+    """A touchpoint as logged: what a fold needs of it. `matches`: rules of the table whose own conditions hold.
+
+    `counted`: index of its type among those that conditions count, or -1. `holds_ms`: until when stalls wait, by each
+    snooze in `matches`, -1 if it does not say.
+    """
+
+    at_ms: int
+    sequence: int
+    touchpoint_id: str
+    matches: tuple[int, ...] = ()
+    counted: int = -1
+    by_customer: bool = True
+    origin: int = 0
+    holds_ms: tuple[int, ...] = ()
+
+
+class StageTotal(msgspec.Struct, array_like=True, frozen=True, gc=False):
+    """The visits of one stage that are no longer kept: how many, their time in all, and the last one."""
+
+    stage: int
+    visits: int
+    cumulative_ms: int
+    entered_ms: int
+    exited_ms: int
+
+
+class Past(msgspec.Struct, array_like=True, frozen=True, gc=False):
+    """What an instance keeps beside its visits if the order of arrival could matter to its definition.
+
+    `base` is the instance before the touchpoints of `log`, without its visits: they are the first `kept` ones. None:
+    the instance itself. `floor_ms`: nothing older can be taken in. `trimmed`: visits told and no longer kept, the last
+    of them in stage `before`. `left`: the stage it was in when it was dropped.
+    """
+
+    counts: tuple[int, ...] = ()
+    touched_ms: int = -1
+    stalled: int = 0
+    snoozed_ms: int = -1
+    entered_ms: int = -1
+    furthest: int = OUTSIDE
+    log: tuple[Entry, ...] = ()
+    kept: int = 0
+    base: "Instance | None" = None
+    floor_ms: int = -1
+    trimmed: int = 0
+    before: int = OUTSIDE
+    totals: tuple[StageTotal, ...] = ()
+    left: int = OUTSIDE
 
 
 class Instance(msgspec.Struct, array_like=True, frozen=True, gc=False):
-    """One run through a journey under one definition, given by its hash; `visits` in order, the last is where it is."""
+    """One run through a journey under one definition, given by its hash; `visits` in order, the last is where it is.
+
+    `goal`, `origin` (of the first touchpoint) and `dropped_ms` are those of the newest round.
+    """
 
     definition: str
     key: str = ""
     round: int = 0
     visits: tuple[Visit, ...] = ()
     goal: Reached | None = None
+    origin: int = 0
+    dropped_ms: int | None = None
+    past: Past | None = None
 
 
 class JourneyState(msgspec.Struct, array_like=True, frozen=True, gc=False):
-    """A customer in one journey: the last sequence sent, and the instances, newest last."""
+    """A customer in one journey: the last sequence sent, and the instances, that entered last at the end.
+
+    `settled_ms`: deadlines before it have passed by the clock; -1 if the customer's own time is ahead of it.
+    """
 
     sequence: int = 0
     instances: tuple[Instance, ...] = ()
+    settled_ms: int = -1
 
 
 class Latest(msgspec.Struct, array_like=True, frozen=True, gc=False):
@@ -83,6 +156,7 @@ class CustomerState(msgspec.Struct, array_like=True, frozen=True, gc=False):
 
     `recent` is the window of duplicate ids, ENTRY_BYTES each, newest last. `erased_at_ms`: touchpoints up to then
     belong to somebody forgotten. `pending`: outputs of a step fired by the clock, not yet known to be sent.
+    `heard_ms`: the newest touchpoint of the business, if it is newer than all of the customer; else -1.
     """
 
     fence: Fence = (0, -1)
@@ -94,6 +168,7 @@ class CustomerState(msgspec.Struct, array_like=True, frozen=True, gc=False):
     channel: Latest | None = None
     erased_at_ms: int | None = None
     pending: tuple[PendingRecord, ...] = ()
+    heard_ms: int = -1
 
 
 class Marker(msgspec.Struct, array_like=True, frozen=True, gc=False):
@@ -146,7 +221,7 @@ def decode_position(data: bytes) -> Position:
 
 def _decode(data: bytes, kind: type[_Kind]) -> _Kind:
     version = data[0] if data else None
-    if version != VERSION:
+    if version not in VERSIONS:
         raise StateMismatch(f"state of version {version} is newer than this cjstream", "upgrade cjstream")
     try:
         return _decoders[kind].decode(memoryview(data)[2:])  # type: ignore[no-any-return]

@@ -38,7 +38,14 @@ def _parse_text(text: str) -> int | None:
 @lru_cache(maxsize=1 << 14)  # one moment is told several times: as a transition, an entry, a conversion
 def format_time(ms: int) -> str:
     """Return milliseconds since the epoch as RFC 3339, UTC, milliseconds: `2026-01-01T00:00:00.000Z`."""
-    return (EPOCH + timedelta(milliseconds=ms)).isoformat(timespec="milliseconds")[:23] + "Z"
+    day, ms = divmod(ms, 86_400_000)
+    minutes, ms = divmod(ms, 60_000)
+    return f"{_date(day)}T{minutes // 60:02}:{minutes % 60:02}:{ms // 1000:02}.{ms % 1000:03}Z"
+
+
+@lru_cache(maxsize=1 << 12)
+def _date(day: int) -> str:
+    return (EPOCH + timedelta(days=day)).date().isoformat()
 
 
 def parse_duration(text: object) -> int | None:

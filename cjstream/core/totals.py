@@ -1,41 +1,147 @@
-"""Totals: what a set of customers adds up to. At every moment equal to a recount of the table."""
+"""Totals: what a set of customers adds up to. At every moment equal to a recount of the table.
+
+A customer counts once in each journey entered, by its newest run there, in these bookings:
+
+    ("customers", journey, stage, outcome)                  `none` in place of the stage: outside of the journey
+    ("entered", journey, dimension, value, outcome)         of the first touchpoint; or dimension `day`, in UTC
+    ("furthest", journey, stage, outcome)
+    ("conversions", journey, touch, dimension, value)       converted: of the `first` and the `last` touchpoint
+    ("left", journey, stage)                                dropped: the stage it was in then
+    ("late_conversions", journey)                           dropped, and met the goal afterwards
+
+Dimensions are those of `count_by` that name values; any other value counts as `other`.
+"""
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from datetime import date
+from functools import lru_cache
+from itertools import zip_longest
 
 from cjstream.core.definition import JourneyDefinition
-from cjstream.core.state import CustomerState
+from cjstream.core.outcome import entered_ms, furthest, is_late, left_stage, outcome
+from cjstream.core.state import CustomerState, Instance, JourneyState
+
+Booking = tuple[str, ...]
+
+NONE = "none"
+CONVERTED, DROPPED = "converted", "dropped"
+TOUCHES = FIRST, LAST = "first", "last"
+DAY = "day"
+DAY_MS = 86_400_000
+EPOCH_DAY = date(1970, 1, 1).toordinal()
+
+_NO_JOURNEYS: Mapping[str, JourneyState] = {}
 
 
 class Totals:
-    """Customers by (journey, stage). Changed only by what a step did; `recount` starts anew."""
+    """How often each booking is made; one made by nobody is not there. Changed only by what a step did."""
 
     def __init__(self) -> None:
-        self.customers: Counter[tuple[str, str]] = Counter()
+        self.counts: Counter[Booking] = Counter()
 
     def change(
         self, old: CustomerState | None, new: CustomerState | None, by_hash: Mapping[str, JourneyDefinition]
     ) -> None:
-        """Book a customer from `old` to `new`; None stands for no such customer."""
-        if old is not None and new is not None and old.journeys is new.journeys:
+        """Book a customer from `old`, which must be what is booked of it, to `new`; None stands for no such customer.
+
+        Costs next to nothing if no journey changed, and touches only bookings that differ.
+        """
+        before = _NO_JOURNEYS if old is None else old.journeys
+        after = _NO_JOURNEYS if new is None else new.journeys
+        if before is after:
             return
-        for state, by in ((old, -1), (new, 1)):
-            for place in _places(state, by_hash):
-                self.customers[place] += by
+        for name, journey in after.items():
+            was = before.get(name)
+            if was is not journey:
+                self._rebook(name, was, journey, by_hash)
+        for name, was in before.items():
+            if name not in after:
+                self._rebook(name, was, None, by_hash)
+
+    def _rebook(
+        self, name: str, old: JourneyState | None, new: JourneyState | None, by_hash: Mapping[str, JourneyDefinition]
+    ) -> None:
+        was, now = _newest(old), _newest(new)
+        if was is now or (was is not None and now is not None and _counts_the_same(was, now)):
+            return
+        for gone, come in zip_longest(_booked(name, was, by_hash), _booked(name, now, by_hash)):
+            if gone != come:
+                self._book(gone, -1)
+                self._book(come, 1)
+
+    def _book(self, booking: Booking | None, by: int) -> None:
+        if booking is None:
+            return
+        count = self.counts.get(booking, 0) + by
+        if count:
+            self.counts[booking] = count
+        else:
+            del self.counts[booking]
 
     def recount(self, states: Iterable[CustomerState], by_hash: Mapping[str, JourneyDefinition]) -> None:
         """Count `states` from nothing."""
-        self.customers.clear()
-        for state in states:
-            self.change(None, state, by_hash)
+        self.counts = Counter(booking for state in states for booking in bookings(state, by_hash))
+
+    def copy(self) -> dict[Booking, int]:
+        """Return the counts as they are now; any thread may ask."""
+        return dict(self.counts)  # one step of the interpreter: nothing can change them in between
 
 
-def _places(state: CustomerState | None, by_hash: Mapping[str, JourneyDefinition]) -> Iterable[tuple[str, str]]:
-    if state is None:
-        return
+def bookings(state: CustomerState, by_hash: Mapping[str, JourneyDefinition]) -> Iterator[Booking]:
+    """Yield the bookings of one customer, each once; none for a journey never entered, or of an unknown definition."""
     for name, journey in state.journeys.items():
-        if journey.instances and journey.instances[-1].visits:
-            instance = journey.instances[-1]
-            definition = by_hash.get(instance.definition)
-            if definition is not None:
-                yield name, definition.stages[instance.visits[-1].stage].id
+        yield from _booked(name, _newest(journey), by_hash)
+
+
+def _newest(journey: JourneyState | None) -> Instance | None:
+    return journey.instances[-1] if journey is not None and journey.instances else None
+
+
+def _counts_the_same(one: Instance, other: Instance) -> bool:
+    """Return whether all that bookings are made of is equal; the rest, such as the log, changes far more often."""
+    return (
+        one.visits == other.visits
+        and one.goal == other.goal
+        and one.dropped_ms == other.dropped_ms
+        and one.origin == other.origin
+        and one.definition == other.definition
+        and entered_ms(one) == entered_ms(other)
+        and (one.past and one.past.furthest) == (other.past and other.past.furthest)
+    )
+
+
+def _booked(name: str, instance: Instance | None, by_hash: Mapping[str, JourneyDefinition]) -> list[Booking]:
+    definition = None if instance is None else by_hash.get(instance.definition)
+    if instance is None or definition is None or not instance.visits:
+        return []
+    result, stage = outcome(instance), definition.stage_name
+    made: list[Booking] = [
+        ("customers", name, stage(instance.visits[-1].stage) or NONE, result),
+        ("furthest", name, stage(furthest(instance)) or NONE, result),
+        ("entered", name, DAY, _day((entered_ms(instance) or 0) // DAY_MS), result),
+    ]
+    if definition.digits:
+        made += _by_values(name, instance, definition, result)
+    if result == DROPPED:
+        made.append(("left", name, left_stage(instance, definition) or NONE))
+        if is_late(instance):
+            made.append(("late_conversions", name))
+    return made
+
+
+def _by_values(name: str, instance: Instance, definition: JourneyDefinition, result: str) -> Iterator[Booking]:
+    dimensions = [dimension for dimension, _ in definition.digits]
+    first = definition.origin_values(instance.origin)
+    for dimension in dimensions:
+        yield "entered", name, dimension, first[dimension], result
+    if instance.goal is not None and result == CONVERTED:
+        last = definition.origin_values(instance.goal.origin)
+        for dimension in dimensions:
+            yield "conversions", name, FIRST, dimension, first[dimension]
+            yield "conversions", name, LAST, dimension, last[dimension]
+
+
+@lru_cache(maxsize=1 << 10)  # most customers enter within the same few months
+def _day(number: int) -> str:
+    return date.fromordinal(EPOCH_DAY + number).isoformat()

@@ -9,10 +9,10 @@ from zlib import crc32
 from hypothesis import strategies as st
 
 from cjstream.core.definition import JourneyDefinition, compile_definition
-from cjstream.core.engine import Journeys, Step, advance, erase, returning
+from cjstream.core.engine import Journeys, Step, advance, erase, expire, next_due, returning
 from cjstream.core.outputs import Output, Signal, StageCurrent, StageTransition
 from cjstream.core.report import current
-from cjstream.core.state import CustomerState, Fence, Instance, Latest, Marker, encode
+from cjstream.core.state import CustomerState, Fence, Instance, Latest, Marker, decode_state, encode
 from cjstream.core.touchpoint import Erasure, Touchpoint, parse
 from cjstream.definitions import shipped
 
@@ -41,17 +41,15 @@ def touchpoint(touchpoint_id: str, kind: str, second: float, **more: Any) -> Tou
     return parsed(fields(touchpoint_id, kind, second, **more))
 
 
-def journey(name: str = "shop", stages: str = "abc", lateness: str = "10m", **more: Any) -> JourneyDefinition:
-    """Return a journey whose stages, in order, are the letters, each entered by a touchpoint of that type."""
-    return compile_definition(
-        {
-            "journey": name,
-            "lateness": lateness,
-            "stages": [{"id": letter, "weight": 10 * n} for n, letter in enumerate(stages, 1)],
-            "rules": [{"on": letter, "to": letter} for letter in stages],
-            **more,
-        }
-    )
+def journey(
+    name: str = "shop", stages: str | list[Object] = "abc", lateness: str = "10m", **more: Any
+) -> JourneyDefinition:
+    """Return a journey with these stages, or those that the letters name, each entered by a touchpoint of that type."""
+    plain = stages
+    if isinstance(plain, str):
+        plain = [{"id": letter, "weight": 10 * n} for n, letter in enumerate(plain, 1)]
+    rules = [{"on": stage["id"], "to": stage["id"]} for stage in plain]
+    return compile_definition({"journey": name, "lateness": lateness, "stages": plain, "rules": rules, **more})
 
 
 @dataclass
@@ -74,10 +72,27 @@ class Customer:
         """Advance by each of them, at the next offsets, and return the last step."""
         for each in touchpoints:
             self.offset += 1
-            step = self.advance(each, (0, self.offset))
-            self.steps.append(step)
-            self.outputs += step.outputs
-            self.state = step.state or self.state
+            step = self._take(self.advance(each, (0, self.offset)))
+        return step
+
+    def expire(self, second: float) -> Step:
+        """Let the clock say that it is `second`, counted from START_MS on."""
+        now_ms = START_MS + round(second * 1000)
+        assert self.state is not None
+        held, due_ms = encode(self.state), next_due(self.state, self.journeys)
+        step = expire(self.state, "ani", now_ms, self.journeys)
+        assert encode(self.state) == held, "expire changed its input"
+        assert expire(self.state, "ani", now_ms, self.journeys) == step, "expire is not deterministic"
+        assert (step.state is not None) == (due_ms is not None and now_ms > due_ms), "next_due does not say when"
+        assert step.state is not None or not step.outputs
+        self._check_current(self.state, step, "ani")
+        return self._take(step)
+
+    def _take(self, step: Step) -> Step:
+        self.steps.append(step)
+        self.outputs += step.outputs
+        self.state = step.state or self.state
+        assert self.state is None or decode_state(encode(self.state)) == self.state, "bytes do not hold the state"
         return step
 
     def advance(self, each: Touchpoint, position: Fence) -> Step:
@@ -122,24 +137,24 @@ class Customer:
         """Where the customer stands."""
         return current(self.state or CustomerState(), "ani", self.journeys.by_hash)
 
-    def path(self, name: str = "shop") -> list[tuple[str, float]]:
-        """Return the visits in one journey: stage and the second it was entered."""
-        instance = self.instance(name)
-        stages = self.journeys.by_hash[instance.definition].stages
-        return [(stages[visit.stage].id, (visit.at_ms - START_MS) / 1000) for visit in instance.visits]
+    def path(self, name: str = "shop", key: str | None = None) -> list[tuple[str | None, float]]:
+        """Return the visits in one journey: stage and the second it was entered. Instance as in `instance`."""
+        instance = self.instance(name, key)
+        definition = self.journeys.by_hash[instance.definition]
+        return [(definition.stage_name(visit.stage), (visit.at_ms - START_MS) / 1000) for visit in instance.visits]
 
-    def instance(self, name: str = "shop") -> Instance:
-        """Return the newest instance of one journey."""
+    def instance(self, name: str = "shop", key: str | None = None) -> Instance:
+        """Return an instance of one journey, the newest one without a key."""
         assert self.state is not None
-        return self.state.journeys[name].instances[-1]
+        return next(each for each in reversed(self.state.journeys[name].instances) if key in (None, each.key))
 
     def essence(self) -> tuple[object, ...]:
-        """Return the state without what counts deliveries: sequence, fence, window of ids."""
+        """Return the state without what counts deliveries: sequence, fence, window of ids, what the clock settled."""
         state = self.state
         assert state is not None
         instances = {name: each.instances for name, each in state.journeys.items()}
         attributes: Sequence[Latest | None] = (state.account_id, state.persona, state.channel)
-        return state.newest_ms, instances, *attributes, state.erased_at_ms
+        return state.newest_ms, state.heard_ms, instances, *attributes, state.erased_at_ms
 
 
 def objects(kinds: Iterable[str], span_ms: int, most: int = 16) -> st.SearchStrategy[list[Object]]:

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cjstream.core.engine import APPLIED, DUPLICATE, ERASED, IGNORED, LATE, REPLAYED, Journeys, advance, erase
+from cjstream.core.engine import APPLIED, DUPLICATE, ERASED, IGNORED, LATE, REPLAYED, Journeys, Step, advance, erase
 from cjstream.core.outputs import Forgotten
 from cjstream.core.state import RECENT_IDS, CustomerState
 from cjstream.core.touchpoint import Erasure, Touchpoint
@@ -181,7 +181,7 @@ class TestDelivery:
         ani.feed(touchpoint("1", "page_view", 0), touchpoint("2", "purchase", 5))
         for offset in (0, 1):
             step = ani.advance(touchpoint("3", "referral", 9), (0, offset))
-            assert step == (None, (), REPLAYED, False)
+            assert step == Step(None, (), REPLAYED)
 
     def test_a_newer_epoch_of_the_topic_is_above_every_older_offset(self, ani: Customer) -> None:
         ani.feed(touchpoint("1", "page_view", 0))
@@ -314,7 +314,7 @@ class TestErasure:
         customer = self.erased()
         for n, second in enumerate((0, 10)):
             step = customer.feed(touchpoint(f"late{n}", "page_view", second))
-            assert step == (None, (), ERASED, False)
+            assert step == Step(None, (), ERASED)
 
     def test_a_returning_customer_is_new_but_goes_on_in_sequence(self) -> None:
         customer = self.erased()

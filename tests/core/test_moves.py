@@ -6,11 +6,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cjstream.core.definition import Stage
 from cjstream.core.moves import Change, compare, insert
+from cjstream.core.stages import OUTSIDE
 from cjstream.core.state import Visit
+from tests.core.builders import journey
 
-STAGES = tuple(Stage(name, weight, None) for name, weight in [("low", 10), ("high", 30), ("mid", 20)])
+PLAIN = [{"id": "low", "weight": 10}, {"id": "high", "weight": 30}, {"id": "mid", "weight": 20}]
+DEFINITION = journey(stages=PLAIN)
+STAGES = DEFINITION.stages
 LOW, HIGH, MID = range(3)
 
 
@@ -95,24 +98,58 @@ def test_visits_rise_in_time_and_in_weight(drawn: list[Visit]) -> None:
 
 
 A, B, C = Visit(LOW, 1, 0, "a"), Visit(MID, 2, 0, "b"), Visit(HIGH, 3, 0, "c")
+BACK, OUT, AGAIN = Visit(LOW, 4, 0, "d"), Visit(OUTSIDE, 4, 0, "d"), Visit(MID, 5, 0, "d")
+SKIPPED, TIMEOUT = Visit(MID, 3, 0, "c", inferred=True), Visit(HIGH, 4, 0, "")
+SAME_TIME = Visit(LOW, 1, 5, "z")
 
 
 @pytest.mark.parametrize(
-    ("old", "new", "change"),
+    ("old", "new", "by", "kinds"),
     [
-        ((), (A,), Change("entry", None)),
-        ((A,), (A, B), Change("forward", None)),
-        ((A,), (A,), None),
-        ((), (), None),
-        ((A,), (Visit(LOW, 1, 5, "z"),), None),
-        ((A, C), (A, B, C), Change("correction", 1)),
-        ((A, B, C), (A, C), Change("correction", 1)),
-        ((B,), (A, B), Change("correction", 0)),
-        ((A, B), (A, Visit(MID, 1, 0, "b")), Change("correction", 1)),
-        ((A,), (Visit(LOW, 1, 0, "a", inferred=True),), Change("correction", 0)),
+        ((), (A,), "a", ["entry"]),
+        ((A,), (A, B), "b", ["forward"]),
+        ((A, C), (A, C, BACK), "d", ["backward"]),
+        ((A, C), (A, C, OUT), "d", ["exit"]),
+        ((A, OUT), (A, OUT, AGAIN), "d", ["reentry"]),
+        ((A, B), (A, B, TIMEOUT), None, ["timeout"]),
+        ((A, B), (A, B, TIMEOUT, AGAIN), "d", ["timeout", "backward"]),
+        ((A,), (A, SKIPPED, C), "c", ["forward", "forward"]),
+        ((), (), "a", []),
+        ((A,), (A,), "z", []),
+        ((A,), (SAME_TIME,), "z", []),
     ],
 )
-def test_a_change_is_named_by_where_it_begins(
-    old: tuple[Visit, ...], new: tuple[Visit, ...], change: Change | None
+def test_visits_added_at_the_end_are_moves(
+    old: tuple[Visit, ...], new: tuple[Visit, ...], by: str | None, kinds: list[str]
 ) -> None:
-    assert compare(old, new) == change
+    changes = compare(old, new, DEFINITION, by)
+    assert [change.kind for change in changes] == kinds
+    told = (*old, *new[len(old) :]) if changes else old
+    pairs = zip((None, *told), told, strict=False)
+    assert [(change.previous, change.visit, change.path_from) for change in changes] == [
+        (previous, visit, None) for previous, visit in list(pairs)[len(old) :]
+    ]
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "by", "path_from"),
+    [
+        ((A, C), (A, B, C), "b", 1),
+        ((A, B, C), (A, C), "c", 1),
+        ((B,), (A, B), "a", 0),
+        ((A, B), (A, Visit(MID, 1, 0, "b")), "b", 1),
+        ((A,), (Visit(LOW, 1, 0, "a", inferred=True),), "a", 0),
+        ((A,), (), "b", 0),
+        ((A,), (A, B, C), "b", 1),  # c came before: it is no news of now
+    ],
+)
+def test_anything_else_is_one_correction_named_by_where_it_begins(
+    old: tuple[Visit, ...], new: tuple[Visit, ...], by: str, path_from: int
+) -> None:
+    last = new[-1] if new else None
+    assert compare(old, new, DEFINITION, by) == [Change("correction", last, old[-1], path_from)]
+
+
+def test_with_reentry_every_the_lowest_stage_begins_a_round() -> None:
+    every = journey(stages=PLAIN, reentry="every")
+    assert [change.kind for change in compare((A, C), (A, C, BACK), every, "d")] == ["reentry"]

@@ -8,7 +8,7 @@ from hypothesis import event, given, settings
 from hypothesis import strategies as st
 
 from cjstream.core.definition import JourneyDefinition, compile_definition
-from cjstream.core.engine import DUPLICATE, LATE, REPLAYED, Journeys, advance
+from cjstream.core.engine import DUPLICATE, LATE, REPLAYED, Journeys, Step, advance
 from cjstream.core.outputs import StageTransition
 from cjstream.core.state import CustomerState
 from cjstream.ingest.codec import dumps, encode
@@ -172,7 +172,7 @@ def test_a_restart_anywhere_with_a_replay_of_any_part_ends_in_the_same_state(
         again.feed(touchpoint)
         start = data.draw(st.integers(0, offset))
         for replayed in range(start, offset + 1):
-            assert again.advance(touchpoints[replayed], (0, replayed)) == (None, (), REPLAYED, False)
+            assert again.advance(touchpoints[replayed], (0, replayed)) == Step(None, (), REPLAYED)
     assert again.state == customer.state
     assert again.outputs == customer.outputs
 

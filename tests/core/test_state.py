@@ -1,4 +1,4 @@
-"""State: its bytes. What version 1 wrote stays readable for ever: states/ holds some of it."""
+"""State: its bytes. What each version wrote stays readable for ever: states/ holds some of it."""
 
 from pathlib import Path
 from typing import Any
@@ -12,14 +12,17 @@ from cjstream.core.state import (
     ENTRY_BYTES,
     RECENT_IDS,
     CustomerState,
+    Entry,
     Fence,
     Instance,
     JourneyState,
     Latest,
     Marker,
+    Past,
     PendingRecord,
     Position,
     Reached,
+    StageTotal,
     Visit,
     decode_marker,
     decode_position,
@@ -63,8 +66,27 @@ FULL = CustomerState(
     pending=(PendingRecord("signals", b"{}", (("ce_id", b"1"),)), PendingRecord("stage_current", None)),
 )  # fmt: skip
 
-# Written once by `encode` of version 1, never again: a test that fails here is a release that cannot read its past.
+PAST = Past(
+    (3, 0), START_MS + 2, 3, START_MS + 4, START_MS, 1,
+    (Entry(START_MS + 2, 1, "zoë-中", (0, 3, 5), 1, False, 6, (START_MS + 3, -1)), Entry(START_MS + 9, 0, "t3")),
+    1, Instance("", past=Past((2, 0), furthest=1)), START_MS - 5, 40, 0,
+    (StageTotal(0, 20, 86_400_000, START_MS - 9, START_MS - 8), StageTotal(1, 20, 0, START_MS, START_MS)),
+)  # fmt: skip
+LEFT = (
+    Visit(1, START_MS, 3, "t1", rule=4), Visit(0, START_MS + 7, 0, "", rule=-3), Visit(-1, START_MS + 9, 0, "t3"),
+)  # fmt: skip
+RUN = Instance(
+    "0123456789abcdef", "cart-1", 2, LEFT, Reached(START_MS + 1, 2**53, "t2", 7), 5, START_MS + 8, PAST
+)  # fmt: skip
+LOGGED = CustomerState(
+    (1, 5), START_MS, b"0123456789",
+    {"cart": JourneyState(9, (Instance("0123456789abcdef", "cart-0"), RUN), START_MS + 10)},
+    heard_ms=START_MS + 6,
+)  # fmt: skip
+
+# Written once by `encode` of each version, never again: a test that fails here is a release that cannot read its past.
 WRITTEN: dict[str, CustomerState | Marker | Position] = {
+    "v2-customer-logged.bin": LOGGED,
     "v1-customer-full.bin": FULL,
     "v1-customer-new.bin": CustomerState(),
     "v1-customer-entered.bin": CustomerState(
@@ -78,7 +100,7 @@ DECODE: dict[type, Any] = {CustomerState: decode_state, Marker: decode_marker, P
 
 
 @pytest.mark.parametrize("name", WRITTEN)
-def test_the_bytes_of_version_1_stay_readable(name: str) -> None:
+def test_the_bytes_of_every_version_stay_readable(name: str) -> None:
     expected = WRITTEN[name]
     data = (STATES / name).read_bytes()
     assert DECODE[type(expected)](data) == expected
@@ -94,22 +116,40 @@ small = st.integers(0, 2**53)
 short = st.text(max_size=5)
 fences: st.SearchStrategy[Fence] = st.tuples(st.integers(0, 2**31), st.integers(-1, 2**62))
 latest = st.none() | st.builds(Latest, small, small, short)
-visit = st.builds(Visit, st.integers(0, 63), small, small, short, st.booleans())
-instance = st.builds(
-    Instance,
-    short,
-    short,
-    small,
-    st.lists(visit, max_size=3).map(tuple),
-    st.none() | st.builds(Reached, small, small, short),
-)
-journey = st.builds(JourneyState, small, st.lists(instance, max_size=2).map(tuple))
+numbers = st.integers(-1, 2**53)
+
+
+def some(strategy: st.SearchStrategy[Any]) -> st.SearchStrategy[tuple[Any, ...]]:
+    return st.lists(strategy, max_size=3).map(tuple)
+
+
+visit = st.builds(Visit, st.integers(-1, 63), small, small, short, st.booleans(), st.integers(-3, 999))
+entry = st.builds(Entry, small, small, short, some(small), numbers, st.booleans(), small, some(numbers))
+totals = st.builds(StageTotal, small, small, small, small, small)
+
+
+def instances(past: st.SearchStrategy[Past | None]) -> st.SearchStrategy[Instance]:
+    reached = st.builds(Reached, small, small, short, small)
+    return st.builds(
+        Instance, short, short, small, some(visit), st.none() | reached, small, st.none() | small, st.none() | past
+    )
+
+
+def pasts(base: st.SearchStrategy[Instance | None]) -> st.SearchStrategy[Past]:
+    return st.builds(
+        Past, some(small), numbers, st.integers(0, 3), numbers, numbers, numbers, some(entry), small, base, numbers,
+        small, numbers, some(totals),
+    )  # fmt: skip
+
+
+instance = instances(pasts(st.none() | instances(pasts(st.none()))))
+journey = st.builds(JourneyState, small, st.lists(instance, max_size=2).map(tuple), numbers)
 pending = st.builds(
     PendingRecord, short, st.none() | st.binary(), st.lists(st.tuples(short, st.binary()), max_size=2).map(tuple)
 )
 customers = st.builds(
     CustomerState, fences, st.integers(-1, 2**53), st.binary(), st.dictionaries(short, journey, max_size=2),
-    latest, latest, latest, st.none() | small, st.lists(pending, max_size=2).map(tuple),
+    latest, latest, latest, st.none() | small, st.lists(pending, max_size=2).map(tuple), numbers,
 )  # fmt: skip
 markers = st.builds(Marker, fences, small, st.dictionaries(short, small, max_size=3))
 positions = st.builds(Position, fences, st.integers(-1, 2**53), st.binary(max_size=32), st.integers(-1, 2**62))
@@ -124,7 +164,7 @@ def test_what_is_encoded_is_decoded(value: CustomerState | Marker | Position) ->
 
 
 @pytest.mark.parametrize("decode", DECODE.values())
-@pytest.mark.parametrize("data", [b"", b"\x00", b"\x02\x00", b"\x02" + encode(FULL)[1:], b"{}"])
+@pytest.mark.parametrize("data", [b"", b"\x00", b"\x03\x00", b"\x03" + encode(FULL)[1:], b"{}"])
 def test_bytes_of_an_unknown_version_are_refused(decode: Any, data: bytes) -> None:
     with pytest.raises(StateMismatch, match="upgrade cjstream"):
         decode(data)

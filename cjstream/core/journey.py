@@ -1,0 +1,274 @@
+"""One customer in one journey: which instance a touchpoint is about, under which definition, and what is told of it."""
+
+from collections.abc import Mapping
+from operator import is_
+
+from msgspec.structs import replace
+
+from cjstream.core import free, logged, moves, versions
+from cjstream.core.definition import MOVE, JourneyDefinition
+from cjstream.core.fold import Event, Fold
+from cjstream.core.logged import Advanced, Times
+from cjstream.core.outcome import converted_at, entered_ms
+from cjstream.core.stages import OUTSIDE
+from cjstream.core.state import Instance, JourneyState, Visit
+from cjstream.core.told import Told
+from cjstream.core.touchpoint import Touchpoint
+
+ByHash = Mapping[str, JourneyDefinition]
+NOT_BEGUN = JourneyState()
+
+
+class JourneyStep:
+    """One journey of a customer while a touchpoint, or time alone (None), passes through its instances."""
+
+    def __init__(
+        self,
+        journey: JourneyState,
+        active: JourneyDefinition,
+        touchpoint: Touchpoint | None,
+        times: Times,
+        by_hash: ByHash,
+        told: Told,
+    ) -> None:
+        self.sequence, self.instances = journey.sequence, list(journey.instances)
+        self.active, self.touchpoint, self.by_hash, self.told = active, touchpoint, by_hash, told
+        self.times = times
+
+    def run(self) -> None:
+        """Take the step: `instances` and `sequence` are then those after it."""
+        touchpoint, active = self.touchpoint, self.active
+        if touchpoint is None:
+            for i, instance in enumerate(self.instances):
+                self._advance(i, instance, self.by_hash[instance.definition], None)
+            return
+        key, is_found = active.key_of(touchpoint), False
+        for i, before in enumerate(self.instances):
+            instance, definition = self._in_force(before)
+            is_mine, has_key = definition.key_of(touchpoint) == instance.key, instance.key == key
+            is_found |= has_key
+            if (is_mine or has_key) and self._has_left(instance, definition):
+                self._renew(i, instance, definition, is_mine, has_key)
+            else:
+                self._advance(i, instance, definition, touchpoint, is_mine)
+        if not is_found:
+            self._begin(key)
+        if len(self.instances) > 1:
+            self.instances.sort(key=_entered)
+
+    def _in_force(self, instance: Instance) -> tuple[Instance, JourneyDefinition]:
+        """Return the instance and its definition: the active one, if a mapping says so or it has not entered yet."""
+        old, active = self.by_hash[instance.definition], self.active
+        if old is active or (instance.visits and old.hash not in active.replaces):
+            return instance, old
+        new = versions.moved(instance, old, active, self.times)
+        before, after = moves.told(instance, old), moves.told(new, active)
+        if [_name(visit, old) for visit in before] != [_name(visit, active) for visit in after]:
+            change = moves.Change("correction", after[-1], before[-1], 0)
+            self.sequence += 1
+            self.told.tell(active, new, change, after, self.sequence, new.round, old)
+        reached_ms = converted_at(new)
+        if reached_ms is not None and converted_at(instance) is None:
+            event = Event("converted", new.round, new.visits[-1].stage, reached_ms, None, None)
+            self.told.take(active, new, Advanced(new, [event]), self.sequence)
+        return new, active
+
+    def _has_left(self, instance: Instance, definition: JourneyDefinition) -> bool:
+        """Return whether the touchpoint finds the instance outside, and of an older definition."""
+        touchpoint = self.touchpoint
+        if definition is self.active or instance.past is None or touchpoint is None:
+            return False
+        fold, at_ms = Fold(instance, definition), touchpoint.at_ms
+        fold.settle(at_ms)
+        if fold.stage != OUTSIDE or at_ms < self.times.settled_before_ms:
+            return False  # what came out of order is for the definition of that time
+        return (at_ms, touchpoint.sequence) >= (fold.visits[-1].at_ms, fold.visits[-1].sequence)
+
+    def _renew(self, i: int, instance: Instance, old: JourneyDefinition, is_mine: bool, has_key: bool) -> None:
+        """Let who is outside enter again, under the active definition only; the old one goes on judging what was."""
+        touchpoint, active = self.touchpoint, self.active
+        assert touchpoint is not None
+        self._advance(i, instance, old, None)
+        instance = self.instances[i]
+        if has_key:
+            fresh = versions.renewed(instance, old, active, self.times.settled_before_ms)
+            trial = logged.advance(fresh, active, logged.entry_of(touchpoint, active), self.times, self._room(i))
+            if trial.instance.round > fresh.round:
+                self.told.is_matched = True
+                self._keep(i, fresh, active, trial)
+                return
+            self.told.is_matched |= trial.refused is not None
+            self.told.refuse(active, trial.refused)
+        entry = logged.entry_of(touchpoint, old) if is_mine else None
+        if entry is not None:
+            stays = tuple(place for place in entry.matches if old.table[place].kind != MOVE)
+            self.told.is_matched |= bool(stays) or entry.counted >= 0
+            advanced = logged.advance(instance, old, replace(entry, matches=stays), self.times, self._room(i))
+            self._keep(i, instance, old, advanced)
+
+    def _begin(self, key: str | None) -> None:
+        """Make an instance for the touchpoint, if a rule asks for one and there is room."""
+        touchpoint, active = self.touchpoint, self.active
+        assert touchpoint is not None
+        if self._is_late(active):
+            return
+        is_asked = bool(active.matches(touchpoint))
+        is_touch = active.touches_matter and touchpoint.by_customer
+        if not is_asked and not is_touch and touchpoint.type not in active.counted:
+            return
+        if key is None or not self._make_room():
+            if is_asked:
+                self.told.is_matched = True
+                self.told.refuse(active, "no_instance_key" if key is None else "instance_limit")
+            return
+        self.instances.append(logged.blank(active, key))
+        self._advance(len(self.instances) - 1, self.instances[-1], active, touchpoint)
+        if self.instances[-1] == logged.blank(active, key):
+            self.instances.pop()
+
+    def _make_room(self) -> bool:
+        """Return whether one more instance may live; those that have ended, or never began, give way if need be."""
+        surplus = len(self.instances) + 1 - self.active.instance_limit
+        idle = [i for i, each in enumerate(self.instances) if not each.visits or each.visits[-1].stage == OUTSIDE]
+        if surplus > len(idle):
+            return False
+        for i in reversed(idle[: max(surplus, 0)]):
+            del self.instances[i]
+        return True
+
+    def _is_late(self, definition: JourneyDefinition) -> bool:
+        touchpoint = self.touchpoint
+        late = touchpoint is not None and touchpoint.at_ms < self.times.newest_before_ms - definition.lateness_ms
+        self.told.is_late |= late
+        return late
+
+    def _advance(
+        self,
+        i: int,
+        instance: Instance,
+        definition: JourneyDefinition,
+        touchpoint: Touchpoint | None,
+        is_mine: bool = True,
+    ) -> None:
+        if touchpoint is not None and self._is_late(definition):
+            touchpoint = None
+        if definition.order_free and instance.past is None:
+            matches = free.NONE if touchpoint is None or not is_mine else free.matches_of(touchpoint, definition)
+            self.told.is_matched |= matches != free.NONE
+            advanced = free.advance(instance, definition, touchpoint, matches, self.times)
+        else:
+            entry = logged.entry_of(touchpoint, definition) if touchpoint is not None and is_mine else None
+            self.told.is_matched |= entry is not None and (bool(entry.matches) or entry.counted >= 0)
+            room = logged.MAX_LOG if entry is None else self._room(i)
+            advanced = logged.advance(instance, definition, entry, self.times, room)
+        self.told.is_late |= advanced.is_late
+        self._keep(i, instance, definition, advanced)
+
+    def _room(self, i: int) -> int:
+        """Return how many touchpoints instance `i` may log: what the others leave."""
+        others = [each.past for k, each in enumerate(self.instances) if k != i]
+        return max(0, logged.MAX_LOG - sum(len(past.log) for past in others if past is not None))
+
+    def _keep(self, i: int, old: Instance, definition: JourneyDefinition, advanced: Advanced) -> None:
+        self.instances[i] = advanced.instance
+        self.sequence = self.told.take(definition, old, advanced, self.sequence)
+
+
+def _name(visit: Visit, definition: JourneyDefinition) -> tuple[str | None, bool]:
+    return definition.stage_name(visit.stage), visit.inferred
+
+
+def _entered(instance: Instance) -> tuple[int, str]:
+    entered = entered_ms(instance)
+    return -1 if entered is None else entered, instance.key
+
+
+def advance(
+    old: JourneyState | None,
+    active: JourneyDefinition,
+    touchpoint: Touchpoint | None,
+    times: Times,
+    by_hash: ByHash,
+    told: Told,
+) -> JourneyState | None:
+    """Return the journey after a touchpoint (None: only time passes); the same object if nothing changed."""
+    journey = old or NOT_BEGUN
+    if touchpoint is not None and active.order_free and _is_plain(journey, active):
+        return _advance_plain(old, journey, active, touchpoint, times, told)
+    own_ms = times.settled_ms
+    if journey.settled_ms >= 0:
+        times = replace(
+            times,
+            settled_before_ms=max(times.settled_before_ms, journey.settled_ms),
+            settled_ms=max(own_ms, journey.settled_ms),
+        )
+    step = JourneyStep(journey, active, touchpoint, times, by_hash, told)
+    step.run()
+    settled_ms = journey.settled_ms if journey.settled_ms > own_ms else -1
+    same = len(step.instances) == len(journey.instances) and all(map(is_, step.instances, journey.instances))
+    if same and settled_ms == journey.settled_ms:
+        return old
+    return JourneyState(step.sequence, tuple(step.instances), settled_ms)
+
+
+def _advance_plain(
+    old: JourneyState | None,
+    journey: JourneyState,
+    active: JourneyDefinition,
+    touchpoint: Touchpoint,
+    times: Times,
+    told: Told,
+) -> JourneyState | None:
+    """As `advance`, where there is nothing to choose; half the cost of the general way."""
+    matches = free.NONE
+    if touchpoint.at_ms < times.newest_before_ms - active.lateness_ms:
+        told.is_late = True
+    else:
+        matches = free.matches_of(touchpoint, active)
+        told.is_matched = told.is_matched or matches is not free.NONE
+    instance = journey.instances[0] if journey.instances else logged.blank(active, "")
+    advanced = free.advance(instance, active, touchpoint, matches, times)
+    if advanced.instance is instance and advanced.refused is None:
+        return old
+    sequence = told.take(active, instance, advanced, journey.sequence)
+    return old if advanced.instance is instance else JourneyState(sequence, (advanced.instance,))
+
+
+def glance(
+    old: JourneyState | None, active: JourneyDefinition, touchpoint: Touchpoint, newest_before_ms: int, told: Told
+) -> bool:
+    """Return whether the touchpoint changes nothing, as a first look can tell; if so, note in `told` what it did.
+
+    Three of four touchpoints match nothing or keep the customer in place. This tells them at a third of the cost.
+    """
+    if not active.order_free or active.has_windows or not (old is None or _is_plain(old, active)):
+        return False
+    if touchpoint.at_ms < newest_before_ms - active.lateness_ms:
+        told.is_late = True
+        return True
+    move, is_goal = matches = free.matches_of(touchpoint, active)
+    if matches is free.NONE:
+        return True
+    visits = old.instances[0].visits if old is not None and old.instances else ()
+    if is_goal or not visits or touchpoint.at_ms <= visits[-1].at_ms:
+        return False
+    to, stage = active.table[move].to, visits[-1].stage
+    if to != stage:
+        if active.stages[to].weight > active.stages[stage].weight:
+            return False
+        told.refuse(active, "backward")
+    told.is_matched = True
+    return True
+
+
+def _is_plain(old: JourneyState, active: JourneyDefinition) -> bool:
+    """Return whether there is at most one instance, order-free and of the active definition: nothing to choose."""
+    instances = old.instances
+    if not instances:
+        return True
+    return (
+        instances[0].definition == active.hash
+        and instances[0].past is None
+        and len(instances) == 1
+        and old.settled_ms < 0
+    )  # fmt: skip

@@ -1,0 +1,80 @@
+"""What a step says of a customer: gathered while touchpoints and deadlines pass through the journeys."""
+
+from collections.abc import Sequence
+
+from cjstream.core import moves
+from cjstream.core.definition import JourneyDefinition
+from cjstream.core.fold import Event
+from cjstream.core.logged import Advanced
+from cjstream.core.outputs import Output
+from cjstream.core.report import Cause, signal, transition
+from cjstream.core.state import Instance, Visit
+from cjstream.core.touchpoint import Touchpoint
+
+
+class Told(Cause):
+    """What a step says, gathered journey by journey. `refused`: (journey, reason) of moves that were not made.
+
+    `is_matched`: some rule took notice of the touchpoint. `is_late`: it came too late for some journey.
+    """
+
+    refused: tuple[tuple[str, str], ...] = ()
+    late_conversions: tuple[str, ...] = ()
+    is_matched = False
+    is_late = False
+
+    def __init__(self, customer_id: str, touchpoint: Touchpoint | None, account_id: str | None) -> None:
+        self.customer_id, self.touchpoint, self.account_id = customer_id, touchpoint, account_id
+        self.outputs: list[Output] = []
+
+    def refuse(self, definition: JourneyDefinition, reason: str | None) -> None:
+        """Note that a move was not made, if there is a reason."""
+        if reason is not None:
+            self.refused += ((definition.journey, reason),)
+
+    def take(self, definition: JourneyDefinition, old: Instance, advanced: Advanced, sequence: int) -> int:
+        """Tell what became of an instance; return the journey's sequence after it."""
+        if advanced.refused is not None:
+            self.refuse(definition, advanced.refused)
+        new = advanced.folded or advanced.instance  # with all visits of the old one, so comparable
+        if new.visits is not old.visits:
+            sequence = self._take_moves(definition, old, new, sequence)
+        for event in advanced.events:
+            self._take_event(event, event.kind, definition, new)
+        for event in advanced.withdrawn:
+            if event.kind == "converted":
+                self._take_event(event, "conversion_withdrawn", definition, new)
+        return sequence
+
+    def _take_moves(self, definition: JourneyDefinition, old: Instance, new: Instance, sequence: int) -> int:
+        touchpoint, path, round_ = self.touchpoint, moves.told(new, definition), old.round
+        touchpoint_id = None if touchpoint is None else touchpoint.id
+        for change in moves.compare(moves.told(old, definition), path, definition, touchpoint_id):
+            if change.kind == "reentry":
+                round_ += 1
+            elif change.kind == "correction":
+                round_ = new.round
+            sequence += 1
+            self.tell(definition, new, change, path, sequence, round_)
+        return sequence
+
+    def tell(
+        self,
+        definition: JourneyDefinition,
+        instance: Instance,
+        change: moves.Change,
+        path: Sequence[Visit],
+        sequence: int,
+        round_: int,
+        old: JourneyDefinition | None = None,
+    ) -> None:
+        """Send the record of one change; `path` is the whole told path after it, `old` the definition before it."""
+        self.outputs.append(transition(definition, instance, change, path, sequence, round_, self, old))
+
+    def _take_event(self, event: Event, kind: str, definition: JourneyDefinition, instance: Instance) -> None:
+        if kind == "late_conversion":
+            self.late_conversions += (definition.journey,)
+            return
+        if kind == "conversion_withdrawn" and self.touchpoint is not None:
+            event = event._replace(since_ms=self.touchpoint.at_ms)
+        self.outputs.append(signal(kind, definition, instance, event, self))
