@@ -62,7 +62,25 @@ METRICS: Mapping[str, Metric] = {
     "cjstream_signals_total": Metric(
         "counter", "", ("journey", "kind"), "Signals sent"),
     "cjstream_customers": Metric(
-        "gauge", "", ("journey", "stage"), "Customers now in a stage, on this worker's partitions"),
+        "gauge", "", ("journey", "stage", "outcome"), "Customers by stage now, none is outside, and outcome"),
+    "cjstream_customers_by_entry": Metric(
+        "gauge", "", ("journey", "dimension", "value", "outcome"),
+        "Customers by channel, device or persona of their first touchpoint, and outcome"),
+    "cjstream_furthest_customers": Metric(
+        "gauge", "", ("journey", "stage", "outcome"), "Customers by the furthest stage they came to, and outcome"),
+    "cjstream_dropped_customers": Metric(
+        "gauge", "", ("journey", "stage"), "Dropped customers by the stage they were in then"),
+    "cjstream_conversions_by_touch": Metric(
+        "gauge", "", ("journey", "touch", "dimension", "value"),
+        "Converted customers by channel, device or persona of their first or last touchpoint"),
+    "cjstream_late_converted_customers": Metric(
+        "gauge", "", ("journey",), "Dropped customers who met the goal afterwards"),
+    "cjstream_late_conversions_total": Metric(
+        "counter", "", ("journey",), "Goals met by customers who had been dropped"),
+    "cjstream_refused_moves_total": Metric(
+        "counter", "", ("journey", "reason"), "Moves that a journey did not allow"),
+    "cjstream_deadlines_waiting": Metric(
+        "gauge", "", ("partition",), "Customers with a deadline ahead"),
     "cjstream_dead_letters_total": Metric(
         "counter", "", ("reason",), "Records sent to the dead-letter topic", known=REASONS),
     "cjstream_duplicate_conflicts_total": Metric(

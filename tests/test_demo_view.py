@@ -1,5 +1,7 @@
 """What the demo shows: it counts like a careful consumer and fits the screen."""
 
+import re
+from collections import Counter
 from typing import Any
 
 import pytest
@@ -17,6 +19,9 @@ cjstream_lag_records{partition="0"} 5.0
 cjstream_lag_records{partition="1"} 7.0
 cjstream_signals_total{journey="shop",kind="converted"} 42.0
 cjstream_signals_total{journey="shop",kind="stalled"} 1.0
+cjstream_signals_total{journey="b2b",kind="converted"} 3.0
+cjstream_customers{journey="shop",outcome="converted",stage="purchase"} 42.0
+cjstream_customers{journey="shop",outcome="in_progress",stage="awareness"} 900.0
 process_open_fds 9.0
 """
 
@@ -57,11 +62,24 @@ def test_repeats_and_other_journeys_change_nothing(tally: Tally) -> None:
     assert (dict(tally.customers), tally.transitions) == (before, 3)
 
 
+def test_who_was_in_the_journey_before_the_demo_is_counted_from_its_first_transition_on(tally: Tally) -> None:
+    before = Counter(tally.customers)
+    tally.saw(transition("citra", 7, "awareness", "consideration"))
+    assert tally.customers - before == {"consideration": 1}
+    assert min(tally.customers.values()) >= 0
+
+
+def test_a_customer_with_several_instances_is_counted_where_the_newest_transition_led(tally: Tally) -> None:
+    tally.saw(transition("ani", 3, None, "awareness", instance="another"))
+    tally.saw(transition("ani", 4, "purchase", "retention"))
+    assert dict(tally.places) == {"awareness": 1, "consideration": 0, "purchase": 0, "retention": 1, "advocacy": 0}
+
+
 def test_the_newest_transition_comes_first(tally: Tally) -> None:
     assert [latest["to_stage"] for latest in tally.latest] == ["purchase", "awareness", "awareness"]
 
 
-def test_metrics_are_summed_over_their_labels(tally: Tally) -> None:
+def test_metrics_are_summed_over_their_labels_and_conversions_are_those_of_the_journey(tally: Tally) -> None:
     tally.measured(1.0, METRICS)
     assert (tally.touchpoints, tally.lag, tally.converted) == (1234, 12, 42)
 
@@ -112,8 +130,15 @@ def test_nobody_yet_can_be_shown() -> None:
     Console(quiet=True).print(stages_panel(empty))
 
 
-def test_who_left_the_journey_can_be_shown(tally: Tally) -> None:
-    tally.saw(transition("budi", 2, "awareness", None, cause={"deadline": "2026-01-03T00:00:00.000Z"}))
-    text = "\n".join(shown(tally, 80, 24))
+def test_who_left_the_journey_is_outside(tally: Tally) -> None:
+    assert "(outside)" not in "\n".join(shown(tally, 80, 24)) + line(tally)
+    tally.saw(transition("budi", 2, "awareness", None, cause={"deadline": "stall.since_entered"}))
+    lines = shown(tally, 80, 24)
+    text = "\n".join(lines)
+    assert len(lines) == 24
     assert "(left)" in text
     assert "deadline" in text
+    assert re.search(r"\(outside\) +1 +50%", text)
+    assert line(tally).endswith("advocacy 0  (outside) 1")
+    tally.saw(transition("budi", 3, None, "awareness"))
+    assert dict(tally.places) == {"awareness": 1, "consideration": 0, "purchase": 1, "retention": 0, "advocacy": 0}

@@ -3,6 +3,7 @@
 import re
 import threading
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from prometheus_client.openmetrics.parser import text_string_to_metric_families as parse_openmetrics
@@ -128,21 +129,21 @@ def test_another_number_of_labels_is_a_value_error(metrics: Metrics) -> None:
         with pytest.raises(ValueError, match="label"):
             metrics.inc("cjstream_signals_total", labels)
         with pytest.raises(ValueError, match="label"):
-            metrics.set("cjstream_customers", 1, labels)
+            metrics.set("cjstream_dropped_customers", 1, labels)
     with pytest.raises(ValueError, match="label"):
         metrics.observe("cjstream_batch_records", 1, ("more",))
 
 
 def test_a_source_is_read_at_every_scrape_and_wins_over_a_set_value(metrics: Metrics) -> None:
     counts = iter((1, 2))
-    metrics.add_source(lambda: [("cjstream_customers", ("shop", "none"), next(counts))])
-    metrics.set("cjstream_customers", 99, ("shop", "none"))
-    assert sample(metrics, "cjstream_customers", journey="shop", stage="none") == 1
-    assert sample(metrics, "cjstream_customers", journey="shop", stage="none") == 2
+    metrics.add_source(lambda: [("cjstream_dropped_customers", ("shop", "none"), next(counts))])
+    metrics.set("cjstream_dropped_customers", 99, ("shop", "none"))
+    assert sample(metrics, "cjstream_dropped_customers", journey="shop", stage="none") == 1
+    assert sample(metrics, "cjstream_dropped_customers", journey="shop", stage="none") == 2
 
 
 def fails_half_way() -> Iterator[tuple[str, Labels, float]]:
-    yield "cjstream_customers", ("shop", "awareness"), 3
+    yield "cjstream_dropped_customers", ("shop", "awareness"), 3
     raise RuntimeError("dictionary changed size during iteration")
 
 
@@ -150,10 +151,10 @@ def fails_half_way() -> Iterator[tuple[str, Labels, float]]:
     "source",
     [
         fails_half_way,
-        lambda: [("cjstream_customers", ("shop", "awareness"), 3), ("cjstream_nonsense", (), 1)],
-        lambda: [("cjstream_customers", ("shop", "awareness"), 3), ("cjstream_rebalances_total", (), 1)],
-        lambda: [("cjstream_customers", ("shop", "awareness"), 3), ("cjstream_ready", ("more",), 1)],
-        lambda: [("cjstream_customers", ("shop", "awareness"), "three")],
+        lambda: [("cjstream_dropped_customers", ("shop", "awareness"), 3), ("cjstream_nonsense", (), 1)],
+        lambda: [("cjstream_dropped_customers", ("shop", "awareness"), 3), ("cjstream_rebalances_total", (), 1)],
+        lambda: [("cjstream_dropped_customers", ("shop", "awareness"), 3), ("cjstream_ready", ("more",), 1)],
+        lambda: [("cjstream_dropped_customers", ("shop", "awareness"), "three")],
         lambda: None,
     ],
     ids=["raises half way", "unknown name", "no gauge", "labels", "no number", "nothing iterable"],
@@ -163,15 +164,15 @@ def test_a_source_that_fails_costs_its_own_series_only_and_is_counted(metrics: M
     metrics.add_source(lambda: [("cjstream_ready", (), 1)])
     name = getattr(source, "__name__", "")
     assert sample(metrics, "cjstream_ready") == 1
-    assert sample(metrics, "cjstream_customers", journey="shop", stage="awareness") is None
+    assert sample(metrics, "cjstream_dropped_customers", journey="shop", stage="awareness") is None
     assert sample(metrics, "cjstream_scrape_errors_total", source=name) == 3
 
 
 def test_label_values_are_escaped(metrics: Metrics) -> None:
     stage = 'a"quote\\ and\nline'
-    metrics.set("cjstream_customers", 1, ("shop", stage))
+    metrics.set("cjstream_dropped_customers", 1, ("shop", stage))
     metrics.add_source(lambda: [("cjstream_lag_records", (3,), 1)])  # type: ignore[list-item]
-    assert sample(metrics, "cjstream_customers", journey="shop", stage=stage) == 1
+    assert sample(metrics, "cjstream_dropped_customers", journey="shop", stage=stage) == 1
     assert sample(metrics, "cjstream_lag_records", partition="3") == 1
 
 
@@ -230,3 +231,21 @@ def test_threads_count_and_scrape_at_once_without_losing_anything(metrics: Metri
     while any(thread.is_alive() for thread in threads):
         metrics.render()
     assert sum(sample(metrics, "cjstream_signals_total", journey="shop", kind=str(n)) or 0 for n in range(50)) == 2000
+
+
+PROMQL = re.compile(r"^```promql\n(.*?)^```", re.MULTILINE | re.DOTALL)
+
+
+def expressions() -> list[str]:
+    pages = sorted((Path(__file__).parents[1] / "docs").glob("**/*.md"))
+    return [each for page in pages for each in PROMQL.findall(page.read_text("utf-8"))]
+
+
+@pytest.mark.parametrize("expression", expressions())
+def test_an_expression_in_the_docs_asks_for_metrics_and_labels_that_there_are(expression: str) -> None:
+    names = re.findall(r"cjstream_\w+", expression)
+    groups = re.findall(r"\b(?:by|on) \(([^)]*)\)", expression)
+    labels = {label for group in groups for label in group.split(", ")} | set(re.findall(r'(\w+)=~?"', expression))
+    assert names
+    assert {*names} <= METRICS.keys()
+    assert labels <= {label for name in names for label in METRICS[name].labels}

@@ -19,7 +19,7 @@ from rich.live import Live
 
 from cjstream import kafka, settings
 from cjstream.cli.demo_view import Tally, line, screen, stages_panel
-from cjstream.definitions import load, shipped
+from cjstream.definitions import find, shipped
 from cjstream.errors import CjstreamError
 from cjstream.ingest.codec import dumps, loads
 from cjstream.local import LocalBroker, die_with_parent
@@ -95,7 +95,7 @@ async def _run(plan: Plan, config: Settings, log: Path) -> int:
     """Run everything until a job gives the exit code; SIGINT and SIGTERM cancel it."""
     if task := asyncio.current_task():
         asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, task.cancel)
-    definition = next(map(load, config.journey_files), None) or shipped()
+    definition = next(map(find, config.journey_files), None) or shipped()
     tally = Tally(definition.journey, [stage.id for stage in definition.stages], DAYS)
     partitions = (await kafka.check_topics(config))[config.touchpoints] or PARTITIONS
     await kafka.create_topics(config, partitions)

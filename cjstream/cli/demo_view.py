@@ -18,6 +18,8 @@ RATE_SECONDS = 3.0  # rates are means over so long: steady enough to read, quick
 WIDE = 100  # from so many columns on there is room for channel and persona
 COLOURS = ("bright_blue", "cyan", "green", "yellow", "magenta")
 SAMPLE = re.compile(r"^(cjstream_\w+)(\{.*\})? (\S+)$", re.MULTILINE)
+OUTSIDE = "(outside)"
+NEVER = (0, None)
 Transition = Mapping[str, Any]
 
 
@@ -53,25 +55,32 @@ class Tally:
         self.touchpoint_rate, self.transition_rate = Rate(), Rate()
         self.sent = 0
         self.share_sent = 0.0  # of the period, 0 to 1
-        self._sequences: dict[str, int] = {}
+        self._seen: dict[str, tuple[int, str | None]] = {}  # sequence and stage of a customer's newest transition
+        self._conversions = f'journey="{_escaped(journey)}",kind="converted"'
 
     def saw(self, transition: Transition) -> None:
-        """Count a transition of the journey; repeats, known by their sequence, change nothing."""
-        customer, sequence = transition["customer_id"], transition["sequence"]
-        if transition["journey"] != self.journey or sequence <= self._sequences.get(customer, 0):
+        """Count a customer where its newest transition led; repeats, known by their sequence, change nothing."""
+        customer, sequence, stage = transition["customer_id"], transition["sequence"], transition["to_stage"]
+        if transition["journey"] != self.journey or sequence <= self._seen.get(customer, NEVER)[0]:
             return
-        self._sequences[customer] = sequence
+        if customer in self._seen:  # and what it left need not be `from_stage`: it may have several instances
+            self.customers[self._seen[customer][1]] -= 1
+        self._seen[customer] = sequence, stage
         self.transitions += 1
         self.latest.appendleft(transition)
-        self.customers[transition["to_stage"]] += 1
-        if sequence > 1:
-            self.customers[transition["from_stage"]] -= 1
+        self.customers[stage] += 1
+
+    @property
+    def places(self) -> list[tuple[str, int]]:
+        """The customers by stage, and those outside if there are any."""
+        outside = [(OUTSIDE, self.customers[None])] if self.customers[None] else []
+        return [(stage, self.customers[stage]) for stage in self.stages] + outside
 
     def measured(self, now_seconds: float, metrics_text: str) -> None:
         """Take what the worker's /metrics said at a monotonic time."""
         sums: Counter[str] = Counter()
         for name, labels, value in SAMPLE.findall(metrics_text):
-            if name != "cjstream_signals_total" or 'kind="converted"' in labels:
+            if name != "cjstream_signals_total" or self._conversions in labels:
                 sums[name] += int(float(value))
         self.touchpoints, self.lag = sums["cjstream_touchpoints_total"], sums["cjstream_lag_records"]
         self.converted = sums["cjstream_signals_total"]
@@ -89,9 +98,14 @@ class Tally:
         return min(self.days, int(self.share_sent * self.days) + 1)
 
 
+def _escaped(value: str) -> str:
+    """Return a label value as it is written between quotes in /metrics."""
+    return value.replace("\\", r"\\").replace('"', r"\"")
+
+
 def line(tally: Tally) -> str:
     """Return everything as one plain line."""
-    stages = "  ".join(f"{stage} {tally.customers[stage]:,}" for stage in tally.stages)
+    stages = "  ".join(f"{stage} {count:,}" for stage, count in tally.places)
     touchpoints = f"touchpoints {tally.touchpoints:,} ({tally.touchpoint_rate.per_second:,.0f}/s)"
     transitions = f"transitions {tally.transitions:,} ({tally.transition_rate.per_second:,.0f}/s)"
     return f"day {tally.day}/{tally.days}  {touchpoints}  {transitions}  lag {tally.lag:,}  {stages}"
@@ -103,7 +117,7 @@ def screen(tally: Tally, metrics_url: str, width: int) -> RenderableType:
     layout.split_column(
         Layout(_progress(tally), size=3),
         Layout(_numbers(tally), size=3),
-        Layout(stages_panel(tally), size=len(tally.stages) + 2),
+        Layout(stages_panel(tally), size=len(tally.places) + 2),
         Layout(_latest(tally, wide=width >= WIDE), minimum_size=4),
         Layout(_foot(metrics_url), size=1),
     )
@@ -117,9 +131,9 @@ def stages_panel(tally: Tally) -> RenderableType:
     table.add_column(justify="right", min_width=7)
     table.add_column(justify="right", min_width=4)
     table.add_column(ratio=1)
-    total, largest = (max(1, pick(tally.customers[stage] for stage in tally.stages)) for pick in (sum, max))
-    for number, stage in enumerate(tally.stages):
-        count, colour = tally.customers[stage], COLOURS[number % len(COLOURS)]
+    total, largest = (max(1, pick(count for _, count in tally.places)) for pick in (sum, max))
+    for number, (stage, count) in enumerate(tally.places):
+        colour = "bright_black" if stage == OUTSIDE else COLOURS[number % len(COLOURS)]
         share = Text(f"{count / total:.0%}", "bright_black")
         table.add_row(Text(stage, colour), f"{count:,}", share, Bar(largest, 0, count, color=colour))
     return _panel(table, f"customers by stage · journey {tally.journey}")

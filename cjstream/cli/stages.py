@@ -13,10 +13,12 @@ from rich.table import Table
 
 from cjstream import kafka, settings
 from cjstream.core.definition import compile_definition
+from cjstream.core.outputs import OUTCOMES
 from cjstream.core.state import definition_key
 from cjstream.ingest.codec import loads
 from cjstream.settings import Settings
 
+DROPPED = "dropped"
 Customers = list[dict[str, Any]]  # what StageCurrent says of one journey, one per customer
 
 
@@ -25,7 +27,8 @@ Customers = list[dict[str, Any]]  # what StageCurrent says of one journey, one p
 def command(as_json: bool) -> None:
     """Show where the customers are: a funnel per journey. Erased customers are left out.
 
-    `here now`: in this stage; `furthest`: never were further; `got here`: came to this stage or further.
+    `here now`: in this stage, and what became of them; `furthest`: never were further; `got here`: came to this stage
+    or further. Who left the journey is `(outside)`. Below, the same of those who were dropped.
     """
     asyncio.run(_show(settings.load(), as_json))
 
@@ -59,10 +62,15 @@ async def _print_funnels(config: Settings, newest: Iterable[tuple[bytes, int]]) 
     for journey, customers in journeys.items():
         [(definition, _)] = Counter(one["definition"] for one in customers).most_common(1)
         order = await _stage_order(config, definition, partitions[definition])
-        outcomes = Counter(one["outcome"] for one in customers)
-        counts = f"{outcomes['converted']} converted, {outcomes['dropped']} dropped"
-        click.echo(f"{journey}: {len(customers)} customers, {counts}")
-        Console().print(_funnel(customers, order))
+        count = Counter(one["outcome"] for one in customers)
+        outcomes = f"{count['converted']} converted, {count[DROPPED]} dropped, {count['in_progress']} in progress"
+        click.echo(f"{journey}: {len(customers)} customers, {outcomes}")
+        console = Console()
+        console.print(_funnel(customers, order))
+        dropped = [one for one in customers if one["outcome"] == DROPPED]
+        if dropped:
+            click.echo("\nthe dropped ones, by the stage they are in now and the furthest they came to")
+            console.print(_leavers(dropped, order))
 
 
 async def _stage_order(config: Settings, definition: str, partition: int) -> list[str]:
@@ -80,15 +88,44 @@ async def _stage_order(config: Settings, definition: str, partition: int) -> lis
 
 
 def _funnel(customers: Customers, order: list[str]) -> Table:
-    here = Counter(current["stage"] or "(outside)" for current in customers)
+    here = Counter((_stage(current), current["outcome"]) for current in customers)
     furthest = Counter(current["furthest_stage"] for current in customers)
-    table = Table()
-    for name in ("stage", "here now", "furthest", "got here"):
-        table.add_column(name, justify="left" if name == "stage" else "right")
-    stages = [*order, *sorted((here.keys() | furthest.keys()) - set(order) - {None})]
-    for stage in stages:
-        table.add_row(stage, str(here[stage]), str(furthest[stage]), _got_here(stage, order, furthest))
+    table = _table("stage", "here now", *OUTCOMES, "furthest", "got here")
+    for stage in _rows(order, {stage for stage, _ in here} | furthest.keys()):
+        counts = [here[stage, outcome] for outcome in OUTCOMES]
+        table.add_row(stage, *map(str, (sum(counts), *counts, furthest[stage])), _got_here(stage, order, furthest))
     return table
+
+
+def _leavers(dropped: Customers, order: list[str]) -> Table:
+    here = Counter(map(_stage, dropped))
+    furthest = Counter(current["furthest_stage"] for current in dropped)
+    table = _table("stage", "here now", "share", "furthest", "share")
+    for stage in _rows(order, here.keys() | furthest.keys()):
+        if here[stage] or furthest[stage]:
+            table.add_row(stage, *_share(here, stage), *_share(furthest, stage))
+    return table
+
+
+def _table(first: str, *others: str) -> Table:
+    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))  # lean: millions of customers fit 80 columns
+    table.add_column(first, overflow="fold", vertical="bottom")
+    for name in others:
+        table.add_column(name.replace("_", "\n"), justify="right", vertical="bottom")
+    return table
+
+
+def _stage(current: dict[str, Any]) -> str:
+    return current["stage"] or "(outside)"
+
+
+def _rows(order: list[str], found: Iterable[str | None]) -> list[str]:
+    """Return the stages in their order, then those found that it does not know."""
+    return [*order, *sorted({stage for stage in found if stage} - set(order))]
+
+
+def _share(counts: Counter[str], stage: str) -> tuple[str, str]:
+    return str(counts[stage]), f"{counts[stage] / max(1, counts.total()):.1%}"
 
 
 def _got_here(stage: str, order: list[str], furthest: Counter[str]) -> str:
@@ -96,4 +133,4 @@ def _got_here(stage: str, order: list[str], furthest: Counter[str]) -> str:
     if stage not in order:
         return ""
     count = sum(furthest[later] for later in order[order.index(stage) :])
-    return f"{count} ({count / max(1, furthest.total()):.1%})"
+    return f"{count} {count / max(1, furthest.total()):6.1%}"

@@ -5,13 +5,19 @@ first asked for, and of this thread's loop: so before the worker has them, they 
 """
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from itertools import product
 from math import inf
 from time import monotonic
 from typing import TYPE_CHECKING
 
 from faust.types import TP
 
+from cjstream.core.definition import JourneyDefinition
+from cjstream.core.outputs import OUTCOMES
+from cjstream.core.policies import OTHER
+from cjstream.core.totals import DAY, NONE, TOUCHES
+from cjstream.metrics import Labels
 from cjstream.stream.watchdog import STALL_SECONDS
 
 if TYPE_CHECKING:
@@ -20,7 +26,16 @@ if TYPE_CHECKING:
 # Joining takes up to the group's rebalance timeout of 60 s, and each of Faust's calls before a restore up to 90 s.
 REBALANCE_SECONDS = 240.0
 
-Sample = tuple[str, tuple[str, ...], float]
+GAUGES: Mapping[str, str] = {  # of bookings, by their first word; the other words are the labels
+    "customers": "cjstream_customers",
+    "entered": "cjstream_customers_by_entry",
+    "furthest": "cjstream_furthest_customers",
+    "left": "cjstream_dropped_customers",
+    "conversions": "cjstream_conversions_by_touch",
+    "late_conversions": "cjstream_late_converted_customers",
+}
+
+Sample = tuple[str, Labels, float]
 
 
 def register(app: "JourneyApp") -> None:
@@ -40,13 +55,34 @@ def register(app: "JourneyApp") -> None:
 
 
 def _customers(app: "JourneyApp") -> Iterator[Sample]:
-    count: Counter[tuple[str, str]] = Counter(
-        {(each.journey, stage.id): 0 for each in app.partitions.active for stage in each.stages}
-    )
+    """Yield what the totals of the owned partitions add up to; what nobody is in is there with 0."""
+    sums: Counter[tuple[str, Labels]] = Counter()
     for partition in app.partitions.opened():
-        count.update(dict(partition.rows.totals.customers))
-    for labels, customers in count.items():
-        yield "cjstream_customers", labels, customers
+        for (kind, *labels), customers in partition.rows.totals.copy().items():
+            if kind != "entered" or labels[1] != DAY:  # days never end: no label
+                sums[GAUGES[kind], tuple(labels)] += customers
+    for definition in app.partitions.active:
+        for series in _empty(definition):
+            sums.setdefault(series, 0)
+    for (name, values), customers in sums.items():
+        yield name, values, customers
+
+
+def _empty(definition: JourneyDefinition) -> Iterator[tuple[str, Labels]]:
+    journey, stages = definition.journey, [stage.id for stage in definition.stages]
+    for stage, outcome in product([*stages, NONE], OUTCOMES):
+        yield "cjstream_customers", (journey, stage, outcome)
+    for stage, outcome in product(stages, OUTCOMES):
+        yield "cjstream_furthest_customers", (journey, stage, outcome)
+    for stage in stages:
+        yield "cjstream_dropped_customers", (journey, stage)
+    yield "cjstream_late_converted_customers", (journey,)
+    for dimension, values in definition.count_by.items():
+        for value in (*values, OTHER) if values else ():
+            for outcome in OUTCOMES:
+                yield "cjstream_customers_by_entry", (journey, dimension, value, outcome)
+            for touch in TOUCHES:
+                yield "cjstream_conversions_by_touch", (journey, touch, dimension, value)
 
 
 def _partitions(app: "JourneyApp") -> Iterator[Sample]:
@@ -54,6 +90,7 @@ def _partitions(app: "JourneyApp") -> Iterator[Sample]:
         labels = (str(partition.number),)
         yield "cjstream_pending_records", labels, partition.publisher.waiting
         yield "cjstream_lag_records", labels, _lag(app, partition.number)
+        yield "cjstream_deadlines_waiting", labels, len(partition.deadlines)
 
 
 def _worker(app: "JourneyApp") -> Iterator[Sample]:
