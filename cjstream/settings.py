@@ -153,7 +153,7 @@ SETTINGS: tuple[Setting, ...] = (
         "CJSTREAM_JOURNEYS",
         "",
         _text,
-        "Journey definition files, separated by ':'; empty: the shipped `shop`.",
+        "Journey definitions, names of shipped ones or files, separated by ':'; empty: `shop`.",
     ),
     Setting(
         "data_dir",
@@ -280,7 +280,7 @@ class Settings:
 
     @property
     def journey_files(self) -> tuple[str, ...]:
-        """Definition files to load; empty means the shipped `shop`."""
+        """Names or files of the definitions to load; empty means the shipped `shop`."""
         return tuple(filter(None, self.journeys.split(":")))
 
 

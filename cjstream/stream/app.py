@@ -22,6 +22,7 @@ from cjstream.metrics import Metrics
 from cjstream.ops import OpsServer
 from cjstream.settings import Settings
 from cjstream.stream import gauges
+from cjstream.stream.clock import Clock
 from cjstream.stream.fatal import BUG, RESTART, give_up
 from cjstream.stream.membership import Membership
 from cjstream.stream.outbox import Outbox
@@ -56,6 +57,7 @@ class JourneyApp(faust.App):  # type: ignore[misc]
         self.outbox = Outbox(config, self.membership.confirm)
         self.partitions = Partitions(config, self.metrics, self.outbox)
         self.partitions.pause = self._pause
+        self.clock = Clock(self.partitions, config.touchpoints, lambda: self.consumer)
         self.watchdog = Watchdog(lambda: gauges.progress(self))
         self.ops = OpsServer(
             self.metrics,
@@ -92,6 +94,7 @@ class JourneyApp(faust.App):  # type: ignore[misc]
                 await self.add_runtime_dependency(self.outbox)
         except TimeoutError:
             give_up(RESTART, f"the producer did not start within {START_SECONDS:g} s; check the broker")
+        await self.add_runtime_dependency(self.clock)
         await self.add_runtime_dependency(self.watchdog)
 
     def _topics_hash(self) -> str:
@@ -142,12 +145,12 @@ def _calm_the_collector() -> None:
     gc.set_threshold(200_000, 50, 100)
 
 
-def _definitions(files: tuple[str, ...]) -> tuple[JourneyDefinition, ...]:
-    loaded = [definitions.load(path) for path in files] or [definitions.shipped()]
+def _definitions(names_or_paths: tuple[str, ...]) -> tuple[JourneyDefinition, ...]:
+    loaded = [definitions.find(each) for each in names_or_paths] or [definitions.shipped()]
     names = [definition.journey for definition in loaded]
-    for name, path in zip(names, files, strict=False):
+    for name, given in zip(names, names_or_paths, strict=False):
         if names.count(name) > 1:
-            raise ConfigError("CJSTREAM_JOURNEYS", path, f"journey {name!r} is defined by more than one file")
+            raise ConfigError("CJSTREAM_JOURNEYS", given, f"journey {name!r} is defined more than once")
     return tuple(loaded)
 
 

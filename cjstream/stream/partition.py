@@ -1,7 +1,7 @@
 """One partition's life: decode, advance, gather for the publisher. The agent calls it record by record."""
 
 import logging
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable
 from hashlib import blake2b
 from time import perf_counter
 from typing import Any
@@ -11,20 +11,23 @@ from aiokafka import ConsumerRecord
 
 from cjstream.core import engine
 from cjstream.core.engine import Journeys, Step
-from cjstream.core.outputs import Output, Signal, StageCurrent, StageTransition
+from cjstream.core.outputs import StageCurrent
 from cjstream.core.state import CustomerState, Fence, PendingRecord, Position, decode_state, definition_key
 from cjstream.core.touchpoint import Erasure, Rejection, Touchpoint
 from cjstream.ingest.codec import WireRecord, dead_letter, decode, dumps, encode
 from cjstream.metrics import Metrics
 from cjstream.settings import Settings
+from cjstream.stream.deadlines import Deadlines
 from cjstream.stream.fatal import BUG, give_up
 from cjstream.stream.publisher import Group, Publisher
 from cjstream.stream.rows import Rows
+from cjstream.stream.tally import count_step
 
 log = logging.getLogger("cjstream")
 
 EPOCH = 0  # of the input topic; raised when an operator accepts a recreated one
 DEAD_LETTER_LIMIT_BYTES = (1 << 20) + (60 << 10)  # the topic's limit, input's + 64 KiB, less room for the reasons
+TURN_CUSTOMERS = 1000  # of the clock in one group: some 50 ms of work, so that a scrape or heartbeat can wait
 
 Item = Touchpoint | Erasure | Rejection
 
@@ -38,10 +41,13 @@ class Partition:
         rows: Rows,
         publisher: Publisher,
         journeys: Journeys,
+        deadlines: Deadlines,
         settings: Settings,
         metrics: Metrics,
     ) -> None:
         self.number, self.rows, self.publisher, self.journeys = number, rows, publisher, journeys
+        self.deadlines, self.is_firing = deadlines, False
+        self.applied_to = rows.position().fence[1] + 1  # the offset after the last record applied, durable or not
         self._app_id, self._stops = settings.app_id, settings.on_internal_error == "stop"
         self._max_skew_ms = int(settings.max_skew_seconds * 1000)
         self._metrics = metrics
@@ -70,6 +76,7 @@ class Partition:
         self._currents.clear()
         group.acks.append(done)
         group.position = _position_of(records[-1])
+        self.applied_to = max(self.applied_to, records[-1].offset + 1)  # a replay starts from the last commit
         times = [record.timestamp for record in records if (record.timestamp or -1) >= 0]
         group.oldest_ms = min(*times, group.oldest_ms or times[0]) if times else group.oldest_ms
         self._metrics.observe("cjstream_batch_records", len(records))
@@ -100,28 +107,20 @@ class Partition:
         return None if marker is None else engine.returning(marker)
 
     def _gather(self, step: Step, key: bytes, before: CustomerState | None) -> None:
-        tally = self.publisher.group.tally
-        tally["cjstream_touchpoints_total", (step.verdict,)] += 1
-        if step.conflict:
-            tally["cjstream_duplicate_conflicts_total", ()] += 1
+        group = self.publisher.group
+        group.tally["cjstream_touchpoints_total", (step.verdict,)] += 1
+        count_step(group.tally, step)
         if step.state is None:
             return
         self.rows.put(key, step.state)
         self.rows.totals.change(before, step.state, self.journeys.by_hash)
+        if before is None or step.state.journeys is not before.journeys:
+            self.deadlines.note(key, step.state)
         for output in step.outputs:
-            self._gather_output(output)
-
-    def _gather_output(self, output: Output) -> None:
-        if isinstance(output, StageCurrent):
-            self._currents[output.customer_id] = output  # compacted anyway: the batch's last one tells all
-            return
-        group = self.publisher.group
-        group.outputs.append(encode(output, self._app_id))
-        if isinstance(output, StageTransition):
-            labels = (output.journey, output.from_stage or "none", output.to_stage or "none", output.kind)
-            group.tally["cjstream_transitions_total", labels] += 1
-        elif isinstance(output, Signal):
-            group.tally["cjstream_signals_total", (output.journey, output.kind)] += 1
+            if isinstance(output, StageCurrent):
+                self._currents[output.customer_id] = output  # compacted anyway: the batch's last one tells all
+            else:
+                group.outputs.append(encode(output, self._app_id))
 
     def _erase(self, erasure: Erasure, position: Fence) -> None:
         key = erasure.customer_id.encode()
@@ -133,6 +132,7 @@ class Partition:
         self.rows.put(self.rows.marker_key(erasure.customer_id), erased.marker)
         self.rows.put(key, None)
         self.rows.totals.change(before, None, self.journeys.by_hash)
+        self.deadlines.note(key, None)
         group = self.publisher.group
         group.outputs += (encode(output, self._app_id) for output in erased.outputs)
         group.tally["cjstream_touchpoints_total", (engine.ERASED,)] += 1
@@ -162,27 +162,54 @@ class Partition:
 
     # -- steps fired by the clock, and what a restart left of them
 
-    async def fire(self, expire: Callable[[], Mapping[bytes, tuple[CustomerState, Iterable[Output]]]]) -> None:
-        """Make clock-fired steps durable: each customer's new state and what leaves. Returns when they are.
+    def fire(self, now_ms: int, may_go: Callable[[], bool]) -> None:
+        """Let the deadlines fire that passed before `now_ms`, in as many turns as it takes while `may_go`.
 
-        Such a step has no offset and cannot be replayed, so the state goes first and carries its outputs. `expire` is
-        called when no group is under way, so that it sees the newest states.
+        Such a step has no offset and cannot be replayed, so the state goes first and carries its outputs.
         """
+        self.is_firing = True
+        self.publisher.put_alone(lambda: self._turn(now_ms, may_go))
 
-        def make() -> Group:
-            group = Group(by_clock=True)
-            for key, (state, outputs) in expire().items():
-                records = [encode(output, self._app_id) for output in outputs]
-                pending = tuple(PendingRecord(each.topic, each.value, tuple(each.headers)) for each in records)
-                self.rows.totals.change(self.rows.state(key), state, self.journeys.by_hash)
-                self.rows.put(key, msgspec.structs.replace(state, pending=pending))
-                group.outputs += records
-            return group
+    def _turn(self, now_ms: int, may_go: Callable[[], bool]) -> Group | None:
+        keys = self.deadlines.take(now_ms, TURN_CUSTOMERS) if may_go() else []
+        group = Group(by_clock=True)
+        for key in keys:
+            self._expire(key, now_ms, group)
+        self.is_firing = len(keys) == TURN_CUSTOMERS
+        if self.is_firing:
+            self.fire(now_ms, may_go)
+        return group if group.states else None
 
-        await self.publisher.put_alone(make)
+    def _expire(self, key: bytes, now_ms: int, group: Group) -> None:
+        before = self.rows.state(key)
+        if before is None:
+            return
+        if self.rows.is_gathering(key):  # not durable yet, and with outputs that go first: at the next turn
+            self.deadlines.note(key, before)
+            return
+        try:
+            step = engine.expire(before, key.decode(), now_ms, self.journeys)
+        except Exception as error:
+            self._clock_error(error)
+            return
+        if step.state is None:
+            return
+        records = [encode(output, self._app_id) for output in step.outputs]
+        pending = tuple(PendingRecord(each.topic, each.value, tuple(each.headers)) for each in records)
+        group.states[key] = msgspec.structs.replace(step.state, pending=pending)
+        group.outputs += records
+        count_step(group.tally, step)
+        self.rows.totals.change(before, step.state, self.journeys.by_hash)
+        self.deadlines.note(key, step.state)
 
-    async def resend(self) -> None:
-        """Send again the outputs of clock-fired steps that were written but, as far as is known, not sent."""
+    def _clock_error(self, error: Exception) -> None:
+        """The customer's deadlines wait until a touchpoint changes the state: now they would fail every second."""
+        if self._stops:
+            give_up(BUG, f"partition {self.number}: the engine failed on a deadline", error)
+        log.error("partition %d: the engine failed on a deadline (%s)", self.number, type(error).__name__)
+
+    def resend(self) -> None:
+        """Ask for the first turn, to send again outputs of clock-fired steps that were written but perhaps not sent."""
         acked = self.rows.position().pending_acked
         outputs = [
             WireRecord(each.topic, key, each.value, each.headers)
@@ -191,7 +218,7 @@ class Partition:
             for each in decode_state(self.rows.store.get(key) or b"").pending
         ]
         if outputs:
-            await self.publisher.put_alone(lambda: Group(outputs=outputs, by_clock=True))
+            self.publisher.put_alone(lambda: Group(outputs=outputs, by_clock=True))
 
 
 def _place(record: ConsumerRecord) -> str:

@@ -14,6 +14,7 @@ from cjstream.errors import StateMismatch
 from cjstream.ingest.codec import loads
 from cjstream.metrics import Metrics
 from cjstream.settings import Settings
+from cjstream.stream.deadlines import Deadlines
 from cjstream.stream.outbox import Outbox
 from cjstream.stream.partition import Partition
 from cjstream.stream.publisher import Publisher
@@ -76,7 +77,8 @@ class Partitions:
         fresh = [number for number in sorted(numbers) if number not in self._open]
         for number in fresh:
             self._open[number] = self._new(number, self._rows_of(number))
-        await asyncio.gather(*(self._open[number].resend() for number in fresh))
+            self._open[number].resend()
+        await asyncio.gather(*(self._open[number].publisher.drained() for number in fresh))
         log.info("partitions %s are open", ", ".join(map(str, sorted(self._open))) or "none")
 
     def _new(self, number: int, rows: Rows) -> Partition:
@@ -85,9 +87,12 @@ class Partitions:
         ]
         journeys = Journeys.of(self.active, kept)
         self._require_input(rows.position().topic)
-        rows.totals.recount(_checked(rows, journeys), journeys.by_hash)
+        if unmapped := journeys.unmapped():
+            raise StateMismatch("; ".join(unmapped), "mend `replaces` in the journey definition")
+        deadlines = Deadlines(journeys)
+        rows.totals.recount(_checked(rows, journeys, deadlines), journeys.by_hash)
         publisher = Publisher(number, rows, self._outbox, self.settings, self.metrics)
-        partition = Partition(number, rows, publisher, journeys, self.settings, self.metrics)
+        partition = Partition(number, rows, publisher, journeys, deadlines, self.settings, self.metrics)
         publisher.on_room = lambda: self.weigh(number)
         return partition
 
@@ -119,11 +124,15 @@ class Partitions:
                 await partition.publisher.close()
 
 
-def _checked(rows: Rows, journeys: Journeys) -> Iterator[CustomerState]:
-    """Yield the customers, each decoded once; raise StateMismatch at one whose definition nobody kept."""
-    for _, state in rows.customers():
+def _checked(rows: Rows, journeys: Journeys, deadlines: Deadlines) -> Iterator[CustomerState]:
+    """Yield the customers, each decoded once; raise StateMismatch at one whose definition nobody kept.
+
+    When each is due is noted.
+    """
+    for key, state in rows.customers():
         for journey in state.journeys.values():
             _require(journey.instances, journeys)
+        deadlines.note(key, state)
         yield state
 
 

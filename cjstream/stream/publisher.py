@@ -5,7 +5,7 @@ See docs/explanation/durability.md.
 """
 
 import asyncio
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from time import monotonic, time
@@ -19,7 +19,8 @@ from cjstream.metrics import Metrics
 from cjstream.settings import Settings
 from cjstream.stream.fatal import BUG, RESTART, give_up
 from cjstream.stream.outbox import Outbox
-from cjstream.stream.rows import Rows, encode_changes
+from cjstream.stream.rows import Changes, Rows, encode_changes
+from cjstream.stream.tally import Tally
 
 
 @dataclass(slots=True)
@@ -31,12 +32,13 @@ class Group:
 
     outputs: list[WireRecord] = field(default_factory=list)
     acks: list[Callable[[], object]] = field(default_factory=list)
-    tally: Counter[tuple[str, tuple[str, ...]]] = field(default_factory=Counter)
+    tally: Tally = field(default_factory=Counter)
     records: int = 0
     oldest_ms: int | None = None
     position: Position | None = None  # of the last input record in it
     changes: dict[bytes, bytes | None] = field(default_factory=dict)
     by_clock: bool = False  # has no input offset: state goes first, with the outputs in `pending`
+    states: Changes = field(default_factory=dict)  # those that the clock changed
 
 
 class Publisher:
@@ -61,7 +63,8 @@ class Publisher:
             "dead_letter": settings.dead_letter,
         }
         self._gathering = Group()
-        self._alone: Group | None = None  # goes before the gathering one, which touchpoints may join meanwhile
+        self._turns: deque[Callable[[], Group | None]] = deque()
+        self._was_clock = False  # the last group
         self._position = rows.position()
         self._wake, self._idle = asyncio.Event(), asyncio.Event()
         self._idle.set()
@@ -78,17 +81,14 @@ class Publisher:
         self.waiting += records
         self._go()
 
-    async def put_alone(self, make: Callable[[], Group]) -> None:
-        """Make a group of clock-fired steps durable by itself, state first; return when it is.
+    def put_alone(self, make: Callable[[], Group | None]) -> None:
+        """Ask for a turn: `make` returns a group of clock-fired steps that is made durable by itself, state first.
 
-        `make` is called when nothing else is under way: it reads states, puts rows and returns the group.
+        It is called when the group under way is durable, after turns asked for before. Touchpoints may be gathering
+        then, and theirs is the turn after it. It must leave alone the customers among them; None: nothing to do.
         """
-        while not self._idle.is_set():  # who was woken with us may have put something since
-            await self.drained()
-        self._alone = make()
-        self._alone.changes = self._take_changes(self._alone)
+        self._turns.append(make)
         self._go()
-        await self.drained()
 
     def _go(self) -> None:
         self._idle.clear()
@@ -109,9 +109,13 @@ class Publisher:
                 await self._wake.wait()
                 self._wake.clear()
                 group = self._next_group()
-                async with asyncio.timeout(self._settings.publish_timeout_seconds):
-                    await self._publish(group)
-                self._finish(group)
+                if group is not None:
+                    async with asyncio.timeout(self._settings.publish_timeout_seconds):
+                        await self._publish(group)
+                    self._finish(group)
+                if not self._wake.is_set():
+                    self._idle.set()
+                self.on_room()
         except TimeoutError as error:
             seconds = self._settings.publish_timeout_seconds
             give_up(RESTART, f"partition {self.partition}: a write was not acked in {seconds:g} s", error)
@@ -124,27 +128,35 @@ class Publisher:
         except Exception as error:
             give_up(BUG, f"partition {self.partition}: publishing failed", error)
 
-    def _next_group(self) -> Group:
-        group, self._alone = self._alone, None
+    def _next_group(self) -> Group | None:
+        """Take the next group. Under a steady load neither touchpoints nor the clock wait for more than one."""
+        group = None
+        if self._turns and not (self._was_clock and self._gathering.acks):
+            group = self._turns.popleft()()
         if group is not None:
-            if self._gathering.acks:
-                self._wake.set()
-            return group
-        group, self._gathering = self._gathering, Group()
-        group.changes = self._take_changes(group)
+            changes = self.rows.take_alone({**group.states, POSITION_KEY: self._position})
+            group.changes = encode_changes(changes)
+        elif self._gathering.acks:
+            group, self._gathering = self._gathering, Group()
+            self._note_position(group.position)
+            group.changes = encode_changes(self.rows.take())
+        self._was_clock = group is not None and group.by_clock
+        if self._turns or self._gathering.acks:
+            self._wake.set()
         return group
 
-    def _take_changes(self, group: Group) -> dict[bytes, bytes | None]:
-        if group.position is not None and group.position.fence > self._position.fence:
-            self._position = msgspec.structs.replace(group.position, pending_acked=self._position.pending_acked)
+    def _note_position(self, position: Position | None) -> None:
+        if position is not None and position.fence > self._position.fence:
+            self._position = msgspec.structs.replace(position, pending_acked=self._position.pending_acked)
         self.rows.put(POSITION_KEY, self._position)
-        return encode_changes(self.rows.take())
 
     async def _publish(self, group: Group) -> None:
         if group.by_clock:
             offset = await self._send_changes(group.changes)
             await self._send_outputs(group.outputs)
+            # Noted at once: else every restart would send the last outputs of a quiet partition again.
             self._position = msgspec.structs.replace(self._position, pending_acked=offset)
+            await self._send_changes(encode_changes({POSITION_KEY: self._position}))
         else:
             await self._send_outputs(group.outputs)
             await self._send_changes(group.changes)
@@ -175,6 +187,3 @@ class Publisher:
         if group.oldest_ms is not None:
             self._metrics.observe("cjstream_end_to_end_seconds", max(0.0, time() - group.oldest_ms / 1000))
         self.waiting -= group.records
-        if not self._wake.is_set():
-            self._idle.set()
-        self.on_room()

@@ -78,6 +78,16 @@ class Rows:
         self._in_flight, self._gathering = self._gathering, {}
         return self._in_flight
 
+    def take_alone(self, changes: Changes) -> Changes:
+        """Take these changes, and leave what is gathered for later; none may be of a key that `is_gathering`."""
+        assert not self._in_flight, "groups of one partition are serial"
+        self._in_flight = changes
+        return changes
+
+    def is_gathering(self, key: bytes) -> bool:
+        """Return whether the newest value of a key waits for the next `take`."""
+        return key in self._gathering
+
     def commit(self, encoded: dict[bytes, bytes | None], changelog_offset: int) -> None:
         """Make the changes taken durable: the changelog has acked them up to `changelog_offset`."""
         self.store.write(encoded, changelog_offset)

@@ -25,6 +25,7 @@ CHUNK_RECORDS = 1000  # some 25 ms of work: how long the loop may be held, so th
 FETCH_WAIT_MS = 100  # Faust asks brokers to hold an empty fetch 1.5 s, during which a busy partition is not fetched
 IDLE_SECONDS = 1.0
 ROOM_SECONDS = 0.02  # how often agents that have records waiting are asked whether they have room
+ENDS_SECONDS = 5.0  # for the answer on where the log ends; Faust's own 90 s would hold up the clock
 
 
 class BatchSchema(faust.Schema):  # type: ignore[misc]
@@ -65,6 +66,8 @@ class BatchConsumer(driver.Consumer):  # type: ignore[misc]
         self._held: set[TP] = set()  # partitions to read again when the flow resumes
         self._parked: dict[TP, deque[Any]] = {}  # single records that found no room with their agents
         self._read: dict[TP, int] = {}  # next offset to read, of batched partitions
+        self.watched: set[TP] = set()  # those whose fetch position is to be noted
+        self._passed: dict[TP, int] = {}  # it: what lies before is read, or is no record
         self.last_commit = monotonic()
 
     def _new_consumer_thread(self) -> ConsumerThread:
@@ -83,10 +86,21 @@ class BatchConsumer(driver.Consumer):  # type: ignore[misc]
             for tp, rows in records.items()
             if active is None or tp in active or tp in self._buffered_partitions
         }
+        self._note_read(wanted, active or set())
         for tp, message in self._messages(wanted, generation):
             if not self.flow_active or self.app.consumer_generation_id != generation:
                 return
             yield tp, message
+
+    def _note_read(self, records: Mapping[TP, list[Any]], fetched: set[TP]) -> None:
+        """Note how far we are, at once when a fetch is over: nothing of it is then on its way between the threads."""
+        for tp, rows in records.items():
+            if tp.topic in self._batched:
+                self._read[tp] = rows[-1].offset + 1
+        for tp in self.watched & fetched:
+            state = self._partition_state(tp)
+            if state is not None and state._position is not None:
+                self._passed[tp] = state._position
 
     async def _wait_next_records(self, timeout: float) -> tuple[Any, Any]:
         if self.flow_active and not self._get_active_partitions():
@@ -101,7 +115,6 @@ class BatchConsumer(driver.Consumer):  # type: ignore[misc]
     def _messages(self, records: Mapping[TP, list[Any]], generation: int) -> Iterator[tuple[TP, Any]]:
         for tp, rows in records.items():
             if tp.topic in self._batched:
-                self._read[tp] = rows[-1].offset + 1
                 for start in range(0, len(rows), CHUNK_RECORDS):
                     yield tp, _chunk(tp, rows[start : start + CHUNK_RECORDS], generation)
             else:
@@ -150,6 +163,7 @@ class BatchConsumer(driver.Consumer):  # type: ignore[misc]
         await self._fetched.wait()
         self._parked.clear()
         self._read.clear()
+        self._passed.clear()
         await super().perform_seek()
         uncommitted = {tp for tp in self.assignment() if self._committed_offset[tp] is None}
         if fresh := [TopicPartition(*tp) for tp in uncommitted if not self._is_changelog_tp(tp)]:
@@ -227,12 +241,35 @@ class BatchConsumer(driver.Consumer):  # type: ignore[misc]
         The end is the last stable offset: what is in an open transaction cannot be read yet.
         From the fetch position, which passes over what is no record: transaction markers, and what has expired.
         """
-        assigned = self._thread._ensure_consumer()._subscription.subscription.assignment
-        state = assigned.state_value(TopicPartition(*tp)) if assigned is not None else None
+        state = self._partition_state(tp)
         if state is None or state._position is None or state.lso is None:
             return 0
         undone = self._read[tp] - (self.next_offset(tp) or 0) if tp in self._read else 0
         return max(0, int(state.lso - state._position)) + max(0, undone)
+
+    def _partition_state(self, tp: TP) -> Any:
+        assigned = self._thread._ensure_consumer()._subscription.subscription.assignment
+        return assigned.state_value(TopicPartition(*tp)) if assigned is not None else None
+
+    async def stable_ends(self, tps: Iterable[TP]) -> dict[TP, int]:
+        """Ask the brokers where the log of each partition ends for us, which read no open transaction.
+
+        One request for all partitions of a broker. Raises KafkaError, or TimeoutError if no answer comes in time.
+        """
+        asked = self._thread._ensure_consumer().end_offsets([TopicPartition(*tp) for tp in tps])
+        # Not by Faust's queue of calls: its two workers also fetch and commit, and would wait for this one.
+        answer = asyncio.wrap_future(asyncio.run_coroutine_threadsafe(asked, self._thread.thread_loop))
+        return {TP(*tp): end for tp, end in (await asyncio.wait_for(answer, ENDS_SECONDS)).items()}
+
+    def has_applied(self, tp: TP, end: int, applied_to: int) -> bool:
+        """Return whether all input before `end` is applied, given the offset after the last record that is.
+
+        At the end of the log there may be what is no record, as a transaction's marker; that of partitions in `watched`
+        is passed over. No exact answer is given before their next fetch.
+        """
+        if applied_to >= end:
+            return True
+        return self._passed.get(tp, -1) >= end and applied_to >= self._read.get(tp, 0)
 
     def uncommitted(self) -> bool:
         """Return whether applied offsets wait for their commit."""

@@ -1,16 +1,21 @@
-"""Workers broken on purpose: `python -m tests.faults.mutants NAME`. The oracle must see what each of them loses.
+"""Workers broken on purpose: `python -m tests.faults.mutants NAME`. The tests must see what each of them does wrong.
 
-Each widens the window in which a kill loses something, so that one kill is enough, wherever it falls.
+Those that lose something widen the window in which a kill does it, so that one kill is enough, wherever it falls.
 """
 
 import asyncio
 import sys
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 from cjstream import settings
+from cjstream.core.engine import Journeys
+from cjstream.core.state import CustomerState
 from cjstream.ingest.codec import WireRecord
+from cjstream.stream import partitions
+from cjstream.stream.deadlines import Deadlines
 from cjstream.stream.publisher import Group, Publisher
+from cjstream.stream.rows import Rows
 from cjstream.stream.transport import BatchConsumer
 
 NEVER_SECONDS = 600.0  # longer than the test: what waits so long is lost with the process
@@ -69,7 +74,32 @@ def slow() -> None:
     Publisher._publish = publish_once  # type: ignore[method-assign]
 
 
-MUTANTS = {each.__name__: each for each in (outputs_not_awaited, acked_before_changelog, acks_by_faust, slow)}
+def fires_at_once() -> None:
+    """The clock does not wait until the input is applied."""
+    BatchConsumer.has_applied = lambda *_: True  # type: ignore[method-assign]
+
+
+def deadlines_not_restored() -> None:
+    """An opened partition does not look for the deadlines of its customers."""
+    checked = partitions._checked
+
+    def forgetful(rows: Rows, journeys: Journeys, deadlines: Deadlines) -> Iterator[CustomerState]:
+        return checked(rows, journeys, Deadlines(journeys))
+
+    partitions._checked = forgetful
+
+
+MUTANTS = {
+    each.__name__: each
+    for each in (
+        outputs_not_awaited,
+        acked_before_changelog,
+        acks_by_faust,
+        slow,
+        fires_at_once,
+        deadlines_not_restored,
+    )
+}
 
 if __name__ == "__main__":
     from cjstream.stream import run

@@ -1,0 +1,308 @@
+"""The clock without a broker: when it asks, when it fires, and whose turn it is."""
+
+import asyncio
+import json
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from typing import Any
+
+import pytest
+from aiokafka.errors import KafkaConnectionError
+from aiokafka.structs import ConsumerRecord
+from faust.types import TP
+
+from cjstream.core import engine
+from cjstream.definitions import parse
+from cjstream.ingest.codec import WireRecord
+from cjstream.metrics import Metrics
+from cjstream.settings import load
+from cjstream.stream import partition as module
+from cjstream.stream.clock import Clock
+from cjstream.stream.partition import Partition
+from cjstream.stream.partitions import Partitions
+
+STALLS = parse(
+    """
+journey: quick
+lateness: 0s
+stages:
+  - {id: look, weight: 1, stall: {since_entered: 1s}}
+  - {id: buy, weight: 2}
+rules:
+  - {on: page_view, to: look}
+  - {on: purchase, to: buy}
+""",
+    "quick",
+)
+DUE_MS = 2_000  # of a customer who looked at 1,000
+SETTINGS = load({})
+CHANGELOG, SIGNALS, TRANSITIONS = SETTINGS.state_changelog, SETTINGS.signals, SETTINGS.transitions
+
+pytestmark = pytest.mark.asyncio
+
+
+class Outbox:
+    """Takes a moment, and notes what was sent in which order."""
+
+    def __init__(self) -> None:
+        self.sent: list[tuple[str, list[str]]] = []
+        self.offset = -1
+
+    async def send(self, topic: str, _partition: int, records: Sequence[WireRecord]) -> int:
+        await asyncio.sleep(0.001)
+        self.sent.append((topic, [(record.key or b"").decode(errors="replace") for record in records]))
+        self.offset += len(records)
+        return self.offset
+
+    def keys(self, topic: str) -> list[str]:
+        return [key for name, keys in self.sent if name == topic for key in keys]
+
+    def turns(self) -> list[str]:
+        """Say whose turns they were, in order."""
+        return ["clock" if name == SIGNALS else "input" for name, _ in self.sent if name in {SIGNALS, TRANSITIONS}]
+
+
+class Consumer:
+    """Stands for the consumer: says where logs end, counts how often it is asked."""
+
+    def __init__(self) -> None:
+        self.flow_active, self.watched, self.asked = True, set[TP](), list[list[int]]()
+        self.end, self.behind, self.fails = 0, 0, False
+
+    async def stable_ends(self, tps: list[TP]) -> dict[TP, int]:
+        self.asked.append([tp.partition for tp in tps])
+        if self.fails:
+            raise KafkaConnectionError
+        return dict.fromkeys(tps, self.end)
+
+    def has_applied(self, tp: TP, end: int, applied_to: int) -> bool:
+        return applied_to >= end
+
+    def lag(self, tp: TP) -> int:
+        return self.behind
+
+
+class World:
+    """Open partitions, a clock, and what they are told."""
+
+    def __init__(self, **settings: str) -> None:
+        self.outbox, self.consumer = Outbox(), Consumer()
+        outbox: Any = self.outbox
+        self.partitions = Partitions(load({}, **settings), Metrics(), outbox)
+        self.partitions.active = (STALLS,)
+        self.clock = Clock(self.partitions, SETTINGS.touchpoints, lambda: self.consumer)
+        self.offset = -1
+
+    def look(self, *customers: str, number: int = 0) -> Partition:
+        """Let customers look at 1,000, in one batch."""
+        partition = self.partitions[number]
+        records = []
+        for customer in customers:
+            self.offset += 1
+            fields = {"id": f"t{self.offset}", "customer_id": customer, "type": "page_view", "occurred_at": 1_000}
+            value = json.dumps(fields).encode()
+            records.append(
+                ConsumerRecord(
+                    SETTINGS.touchpoints, number, self.offset, 1_000, 0, customer.encode(), value, None, 0, 0, ()
+                )
+            )
+        partition.begin()
+        for record in records:
+            partition.advance(partition.decode(record), record)
+        partition.publish(records, lambda: None)
+        return partition
+
+    async def looked(self, *customers: str, number: int = 0) -> Partition:
+        """Let customers look, and wait until it is durable."""
+        partition = self.look(*customers, number=number)
+        await partition.publisher.drained()
+        return partition
+
+    async def tick(self, now_ms: int = DUE_MS + 1) -> None:
+        await self.clock.ask(now_ms)
+        self.clock.fire()
+
+
+@asynccontextmanager
+async def world(*numbers: int, **settings: str) -> AsyncIterator[World]:
+    made = World(**settings)
+    await made.partitions.keep(set(numbers or (0,)))
+    await made.partitions.open(numbers or (0,))
+    try:
+        yield made
+        await made.partitions.drain()
+    finally:
+        await made.partitions.keep(set())
+
+
+async def test_nothing_is_asked_while_nobody_is_due() -> None:
+    async with world() as w:
+        await w.looked("anna")
+        await w.tick(DUE_MS)
+        await w.partitions.drain()
+    assert w.consumer.asked == []
+    assert w.outbox.keys(SIGNALS) == []
+
+
+async def test_one_request_serves_all_partitions_with_somebody_due() -> None:
+    async with world(0, 1, 2) as w:
+        await w.looked("anna", number=0)
+        await w.looked("bert", number=2)
+        await w.tick()
+        await w.partitions.drain()
+        assert [len(each.deadlines) for each in w.partitions.opened()] == [0, 0, 0]
+    assert w.consumer.asked == [[0, 2]]
+    assert sorted(w.outbox.keys(SIGNALS)) == ["anna", "bert"]
+
+
+async def test_it_waits_until_the_input_is_applied_and_asks_only_once() -> None:
+    async with world() as w:
+        await w.looked("anna")
+        w.consumer.end = w.consumer.behind = 2
+        await w.tick()
+        await w.tick(DUE_MS + 5_000)
+        await w.partitions.drain()
+        assert w.outbox.keys(SIGNALS) == []
+        assert w.consumer.watched == {TP(SETTINGS.touchpoints, 0)}
+        await w.looked("bert")
+        w.clock.fire()
+        await w.partitions.drain()
+    assert w.consumer.asked == [[0]]
+    assert w.outbox.keys(SIGNALS)[0] == "anna"
+    assert w.consumer.watched == set()
+
+
+async def test_an_end_that_the_log_has_lost_is_asked_for_again() -> None:
+    async with world() as w:
+        await w.looked("anna")
+        w.consumer.end = 5
+        await w.tick()
+        w.consumer.end = 1
+        await w.tick()
+    assert w.outbox.keys(SIGNALS) == ["anna"]
+
+
+async def test_without_an_answer_it_asks_again_at_the_next_tick() -> None:
+    async with world() as w:
+        await w.looked("anna")
+        w.consumer.fails = True
+        await w.tick()
+        w.consumer.fails = False
+        await w.tick()
+    assert len(w.consumer.asked) == 2
+    assert w.outbox.keys(SIGNALS) == ["anna"]
+
+
+async def test_no_group_of_the_clock_begins_when_the_flow_has_stopped() -> None:
+    async with world() as w:
+        await w.looked("anna")
+        await w.tick()
+        w.consumer.flow_active = False  # a rebalance, whose drain now waits
+        await w.partitions.drain()
+        await w.tick()
+        assert (len(w.consumer.asked), w.outbox.keys(SIGNALS)) == (1, [])
+        w.consumer.flow_active = True
+        await w.tick()
+    assert w.outbox.keys(SIGNALS) == ["anna"]
+
+
+async def test_the_state_goes_first_and_then_it_is_noted_what_is_sent() -> None:
+    async with world() as w:
+        await w.looked("anna")
+        w.outbox.sent.clear()
+        await w.tick()
+        await w.partitions.drain()
+        assert w.outbox.sent == [
+            (CHANGELOG, ["anna", "\0p"]),
+            (SIGNALS, ["anna"]),
+            (CHANGELOG, ["\0p"]),
+        ]
+        assert w.partitions[0].rows.position().pending_acked == w.outbox.offset - 2
+
+
+async def test_touchpoints_and_clock_take_turns(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "TURN_CUSTOMERS", 2)
+    async with world() as w:
+        await w.looked(*(f"due-{number}" for number in range(5)))
+        w.outbox.sent.clear()
+        w.look("first")
+        await asyncio.sleep(0)  # it is on its way
+        await w.tick()
+        for number in range(1_000):
+            w.look(f"more-{number}")
+            await asyncio.sleep(0)
+    assert w.outbox.turns()[:6] == ["input", "clock", "input", "clock", "input", "clock"]
+    assert len(set(w.outbox.keys(SIGNALS))) == len(w.outbox.keys(SIGNALS))
+
+
+async def test_a_customer_with_a_touchpoint_under_way_has_a_later_turn() -> None:
+    async with world() as w:
+        await w.looked("anna", "bert")
+        w.outbox.sent.clear()
+        w.look("cora")
+        await asyncio.sleep(0)  # it is on its way, so anna gathers
+        w.look("anna")
+        await w.tick()
+        await w.partitions.drain()
+        assert w.outbox.keys(SIGNALS) == ["bert", "cora"]
+        await w.tick()
+    assert w.outbox.keys(SIGNALS) == ["bert", "cora", "anna"]
+
+
+async def test_an_erased_customer_has_no_deadline() -> None:
+    async with world() as w:
+        partition = await w.looked("anna")
+        assert len(partition.deadlines) == 1
+        record: Any = ConsumerRecord(SETTINGS.touchpoints, 0, 9, 1_500, 0, b"anna", None, None, 0, 0, ())
+        partition.begin()
+        partition.advance(partition.decode(record), record)
+        partition.publish([record], lambda: None)
+        assert len(partition.deadlines) == 0
+
+
+async def test_deadlines_are_found_again_when_a_partition_is_opened() -> None:
+    async with world() as w:
+        partition = await w.looked("anna", "bert")
+        rows = [(key, value) for key, value in partition.rows.store.items()]
+        await w.partitions.keep(set())
+        await w.partitions.keep({0})
+        records: Any = [
+            ConsumerRecord(CHANGELOG, 0, at, 0, 0, key, value, None, 0, 0, ()) for at, (key, value) in enumerate(rows)
+        ]
+        w.partitions.restore(0, records)
+        await w.partitions.open([0])
+        assert len(w.partitions[0].deadlines) == 2
+        assert w.partitions[0].applied_to == 2
+        await w.tick()
+    assert sorted(w.outbox.keys(SIGNALS)) == ["anna", "bert"]
+
+
+def fail(*_: Any) -> Any:
+    raise ValueError
+
+
+async def test_a_bug_in_the_engine_leaves_the_customer_alone(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    async with world() as w:
+        await w.looked("anna")
+        with monkeypatch.context() as patch:
+            patch.setattr(engine, "expire", fail)
+            await w.tick()
+            await w.partitions.drain()
+        await w.tick()
+        await w.looked("anna")
+        await w.partitions.drain()
+    assert len(w.consumer.asked) == 1, "it is not tried again every second"
+    assert "partition 0: the engine failed on a deadline (ValueError)" in caplog.text
+    assert "anna" not in caplog.text
+
+
+async def test_or_ends_the_worker_if_so_set(monkeypatch: pytest.MonkeyPatch) -> None:
+    given_up: list[Any] = []
+    monkeypatch.setattr(engine, "expire", fail)
+    monkeypatch.setattr(module, "give_up", lambda *args: given_up.append(args))
+    async with world(on_internal_error="stop") as w:
+        await w.looked("anna")
+        await w.tick()
+    assert given_up[0][0] == 70
