@@ -14,12 +14,15 @@ from click.exceptions import Abort, ClickException, Exit
 from cjstream import __version__
 from cjstream.errors import CjstreamError
 
-COMMANDS = ("demo", "broker", "topics", "worker", "send", "transitions", "stages", "inspect", "status", "validate")
+COMMANDS = (
+    "demo", "broker", "topics", "worker", "send", "transitions", "stages", "inspect", "why", "status", "validate",
+    "replay-diff",
+)  # fmt: skip
 EXIT_BUG, EXIT_INTERRUPTED = 70, 130
 
 
 class Commands(click.RichGroup):
-    """The group of COMMANDS: each is the object `command` of the module of its name."""
+    """The group of COMMANDS: each is the object `command` of the module of its name, dashes as underscores."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 - as click calls it
         """Return the names in the order of COMMANDS."""
@@ -29,7 +32,7 @@ class Commands(click.RichGroup):
         """Return the command, imported now; None if there is none of this name."""
         if cmd_name not in COMMANDS:
             return None
-        command = importlib.import_module(f"cjstream.cli.{cmd_name}").command
+        command = importlib.import_module(f"cjstream.cli.{cmd_name.replace('-', '_')}").command
         command.name = cmd_name  # the help shows it
         return command
 

@@ -8,21 +8,22 @@ import rich_click as click
 from rich.console import Console
 
 from cjstream import kafka, settings
-from cjstream.core.state import decode_state
+from cjstream.cli.why import explain, read_kept
 from cjstream.ingest.codec import dumps, loads
 from cjstream.settings import Settings
 
 
 @click.command()
 @click.argument("customer")
-@click.option("--json", "as_json", is_flag=True, help="One JSON object: customer_id, stage_current, state.")
+@click.option("--json", "as_json", is_flag=True, help="One JSON object: customer_id, stage_current, state, why.")
 @click.pass_context
 def command(ctx: click.Context, customer: str, as_json: bool) -> None:
     """Show one customer: the current stages, and the state that the worker keeps. Exit 1 if unknown.
 
-    Reads one partition of two topics from the beginning.
+    Reads one partition of two topics from the beginning. With --json also one of the input: `why` says
+    what is behind each stage, as `cjstream why` does for people.
     """
-    found = asyncio.run(_find(settings.load(), customer))
+    found = asyncio.run(_find(settings.load(), customer, with_why=as_json))
     if found["stage_current"] is None and found["state"] is None:
         click.echo(f"no customer {customer}", err=True)
         ctx.exit(1)
@@ -32,15 +33,17 @@ def command(ctx: click.Context, customer: str, as_json: bool) -> None:
         _print(found)
 
 
-async def _find(config: Settings, customer: str) -> dict[str, Any]:
-    key = customer.encode()
-    current = await _newest(config, config.stage_current, key)
-    state = await _newest(config, config.state_changelog, key)
-    return {
+async def _find(config: Settings, customer: str, *, with_why: bool) -> dict[str, Any]:
+    current = await _newest(config, config.stage_current, customer.encode())
+    kept = await read_kept(config, customer)
+    found = {
         "customer_id": customer,
         "stage_current": None if current is None else loads(current),
-        "state": None if state is None else _plain(decode_state(state)),
+        "state": None if kept.state is None else _plain(kept.state),
     }
+    if with_why:
+        found["why"] = await explain(config, customer, kept)
+    return found
 
 
 async def _newest(config: Settings, topic: str, key: bytes) -> bytes | None:

@@ -6,7 +6,7 @@ BrokerUnreachable when it finds no broker.
 
 from cjstream.kafka.clients import wait_for_broker
 from cjstream.kafka.positions import Position, group_positions
-from cjstream.kafka.reading import read_topic
+from cjstream.kafka.reading import read_batches, read_topic, topic_spans
 from cjstream.kafka.sending import BulkSender, SendRefused
 from cjstream.kafka.topics import (
     TopicSpec,
@@ -28,8 +28,10 @@ __all__ = [
     "group_positions",
     "partition_count",
     "partition_of",
+    "read_batches",
     "read_topic",
     "require_topics",
+    "topic_spans",
     "topic_specs",
     "wait_for_broker",
 ]

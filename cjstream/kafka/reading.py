@@ -2,7 +2,8 @@
 
 import time
 from collections.abc import AsyncGenerator, Sequence
-from typing import Any
+from contextlib import aclosing
+from typing import Any, NamedTuple
 
 from aiokafka import TopicPartition
 from aiokafka.structs import ConsumerRecord
@@ -13,6 +14,21 @@ from cjstream.kafka.topics import partition_count
 from cjstream.settings import Settings
 
 STALL_SECONDS = 30.0  # a read towards a known end that gets nothing for so long has lost its broker
+
+
+class Span(NamedTuple):
+    """What a partition holds: offsets from `start` to right before `end`; `start` rises as retention deletes."""
+
+    start: int
+    end: int
+
+
+async def topic_spans(settings: Settings, topic: str) -> dict[int, Span]:
+    """Return what each partition of `topic` holds now. Raises StateMismatch if there is no such topic."""
+    parts = [TopicPartition(topic, number) for number in range(await partition_count(settings, topic))]
+    async with reader(settings) as consumer:
+        starts, ends = await consumer.beginning_offsets(parts), await consumer.end_offsets(parts)
+    return {part.partition: Span(starts[part], ends[part]) for part in parts}
 
 
 async def read_topic(
@@ -29,6 +45,22 @@ async def read_topic(
     ever. `partitions`: only these. Raises StateMismatch if there is no such topic. Leave it early only under
     contextlib.aclosing, which closes the consumer.
     """
+    batches = read_batches(settings, topic, follow=follow, from_end=from_end, partitions=partitions)
+    async with aclosing(batches):
+        async for records in batches:
+            for record in records:
+                yield record
+
+
+async def read_batches(
+    settings: Settings,
+    topic: str,
+    *,
+    follow: bool = False,
+    from_end: bool = False,
+    partitions: Sequence[int] | None = None,
+) -> AsyncGenerator[list[ConsumerRecord[bytes, bytes]], None]:
+    """Yield what `read_topic` yields, as it comes: some records of one partition at a time."""
     wanted = range(await partition_count(settings, topic)) if partitions is None else partitions
     parts = [TopicPartition(topic, number) for number in wanted]
     async with reader(settings) as consumer:
@@ -36,14 +68,14 @@ async def read_topic(
         ends = await consumer.end_offsets(parts)
         for part, start in (ends if from_end else await consumer.beginning_offsets(parts)).items():
             consumer.seek(part, start)
-        async for part, record in _records(consumer, None if follow else ends, settings):
-            if follow or record.offset < ends[part]:
-                yield record
+        async for part, records in _batches(consumer, None if follow else ends, settings):
+            is_whole = follow or records[-1].offset < ends[part]
+            yield records if is_whole else [record for record in records if record.offset < ends[part]]
 
 
-async def _records(
+async def _batches(
     consumer: Any, ends: dict[TopicPartition, int] | None, settings: Settings
-) -> AsyncGenerator[tuple[TopicPartition, ConsumerRecord[bytes, bytes]], None]:
+) -> AsyncGenerator[tuple[TopicPartition, list[ConsumerRecord[bytes, bytes]]], None]:
     """Yield what comes until every position is at its end; None: no end."""
     heard = time.monotonic()
     while ends is None or not await _reached(consumer, ends):
@@ -53,8 +85,7 @@ async def _records(
         elif ends is not None and time.monotonic() - heard > STALL_SECONDS:
             raise BrokerUnreachable(settings.kafka_bootstrap_servers, STALL_SECONDS)
         for part, records in batches.items():
-            for record in records:
-                yield part, record
+            yield part, records
 
 
 async def _reached(consumer: Any, ends: dict[TopicPartition, int]) -> bool:

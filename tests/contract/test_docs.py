@@ -60,7 +60,7 @@ def test_variables_exist() -> None:
 def commands(program: str) -> Iterator[tuple[str, list[str]]]:
     """Yield (page, words after the program's name) of inline code and console blocks."""
     for page, text in found(r"(?:^```console\n(.*?)^```|`([^`\n]+)`)"):
-        for words in re.findall(rf"(?:^|[/ ]){program} ([a-z ]+)", "".join(text), re.MULTILINE):
+        for words in re.findall(rf"(?:^|[/ ]){program} ([a-z][a-z -]*)", "".join(text), re.MULTILINE):
             yield page, words.split()
 
 

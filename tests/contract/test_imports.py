@@ -22,7 +22,7 @@ IMPORTERS = {
 }
 # What the core may import besides itself. None of these does I/O; datetime has a clock, see CLOCKS.
 CORE_IMPORTS = {
-    "bisect", "collections", "dataclasses", "datetime", "decimal", "enum", "functools", "hashlib", "heapq",
+    "array", "bisect", "collections", "dataclasses", "datetime", "decimal", "enum", "functools", "hashlib", "heapq",
     "hmac", "itertools", "json", "math", "msgspec", "operator", "re", "types", "typing", "unicodedata",
     "cjstream.core", "cjstream.errors",
 }  # fmt: skip
