@@ -81,6 +81,8 @@ METRICS: Mapping[str, Metric] = {
         "counter", "", ("journey", "reason"), "Moves that a journey did not allow"),
     "cjstream_deadlines_waiting": Metric(
         "gauge", "", ("partition",), "Customers with a deadline ahead"),
+    "cjstream_deadline_errors_total": Metric(
+        "counter", "", (), "Errors of the engine when the clock let a deadline pass"),
     "cjstream_dead_letters_total": Metric(
         "counter", "", ("reason",), "Records sent to the dead-letter topic", known=REASONS),
     "cjstream_duplicate_conflicts_total": Metric(

@@ -61,10 +61,14 @@ class Times(NamedTuple):
 
 @dataclass
 class Run:
-    """One instance: `visits` of all rounds as told; everything from `round` on is of the newest round."""
+    """One instance: `visits`, `stalled`, `signals` (converted, dropped), `refused` of all rounds, the rest of the last.
+
+    A round that ends by a re-entry without an exit is dropped then, unless it converted.
+    """
 
     visits: list[Visit] = field(default_factory=list)
     stalled: list[Stalled] = field(default_factory=list)
+    signals: list[str] = field(default_factory=list)
     refused: list[tuple[str, str]] = field(default_factory=list)
     round: int = 0
     entered_ms: int | None = None
@@ -84,11 +88,10 @@ class Run:
 
     @property
     def converted_ms(self) -> int | None:
-        """When the newest round converted: in time, and not before it was entered."""
-        if self.goal_ms is None or self.entered_ms is None:
+        """When the newest round converted: before it was dropped, and not before it was entered."""
+        if self.goal_ms is None or self.entered_ms is None or self.dropped_ms is not None:
             return None
-        at_ms = max(self.goal_ms, self.entered_ms)
-        return at_ms if self.dropped_ms is None or at_ms <= self.dropped_ms else None
+        return max(self.goal_ms, self.entered_ms)
 
     @property
     def outcome(self) -> str | None:
@@ -101,8 +104,8 @@ class Run:
 
     @property
     def is_late(self) -> bool:
-        """Whether the goal was met after the run was dropped."""
-        return self.outcome == "dropped" and self.goal_ms is not None
+        """Whether the goal was met after the run was dropped, if only later in the same moment."""
+        return self.dropped_ms is not None and self.goal_ms is not None
 
     def times(self, now_ms: int) -> dict[str, Times]:
         """Return what each stage took, skipped ones left out."""
@@ -206,14 +209,17 @@ class _Fold:
         snooze = first(rule for rule in self.snoozes if _until(rule, touchpoint, at_ms) is not None)
         if snooze is not None:
             run.snoozed_ms = _until(snooze, touchpoint, at_ms) or 0
-        if before is not None and first(self.exits):
-            self.leave(run, at_ms)
+        exits = before is not None and first(self.exits)
+        if exits:
+            run.visits.append(Visit(None, at_ms))
         elif rule := first(self.data["rules"]):
             reason = self.propose(run, rule["to"], at_ms, touchpoint["type"])
             if reason is not None:
                 run.refused.append((touchpoint["id"], reason))
-        if first(self.goals) and run.goal_ms is None:
-            run.goal_ms = at_ms
+        if first(self.goals):
+            self.reach(run, at_ms)
+        if exits:
+            self.drop(run, at_ms, before)
 
     def key(self, touchpoint: Object) -> str | None:
         spec = self.data.get("instance")
@@ -280,6 +286,7 @@ class _Fold:
         return None
 
     def restart(self, run: Run, to: str, at_ms: int, kind: str) -> None:
+        self.drop(run, at_ms, run.stage)
         run.round += 1
         run.goal_ms = run.dropped_ms = run.left = run.furthest = None
         run.counts = Counter({kind: 1})
@@ -288,6 +295,8 @@ class _Fold:
 
     def start(self, run: Run, to: str, at_ms: int) -> None:
         run.entered_ms = at_ms
+        if run.goal_ms is not None:  # met before the first entry
+            run.signals.append("converted")
         self.enter(run, to, at_ms)
 
     def enter(self, run: Run, to: str, at_ms: int) -> None:
@@ -299,16 +308,19 @@ class _Fold:
         run.fired.clear()
         if run.furthest is None or self.weights[to] > self.weights[run.furthest]:
             run.furthest = to
-        if self.data.get("goal") == to and run.goal_ms is None:
+        if self.data.get("goal") == to:
+            self.reach(run, at_ms)
+
+    def reach(self, run: Run, at_ms: int) -> None:
+        if run.goal_ms is None:
             run.goal_ms = at_ms
+            run.signals += ["converted"] if run.converted_ms is not None else []
 
-    def leave(self, run: Run, at_ms: int) -> None:
-        self.drop(run, at_ms)
-        run.visits.append(Visit(None, at_ms))
-
-    def drop(self, run: Run, at_ms: int) -> None:
+    def drop(self, run: Run, at_ms: int, stage: str | None) -> None:
+        """Drop the run, if it has not converted, out of this stage."""
         if run.goal_ms is None and run.dropped_ms is None:
-            run.dropped_ms, run.left = at_ms, run.stage
+            run.dropped_ms, run.left = at_ms, stage
+            run.signals.append("dropped")
 
     # Deadlines
 
@@ -336,7 +348,7 @@ class _Fold:
 
     def pass_by(self, run: Run, due_ms: int, which: int) -> None:
         if which in (WINDOW, STAGE_WINDOW):
-            self.drop(run, due_ms)
+            self.drop(run, due_ms, run.stage)
             return
         clock = "since_entered" if which == SINCE_ENTERED else "since_last_touch"
         assert run.stage is not None
@@ -344,7 +356,8 @@ class _Fold:
         run.stalled.append(Stalled(run.stage, clock, due_ms))
         run.fired.add(clock)
         if stall.get("exit"):
-            self.leave(run, due_ms)
+            self.drop(run, due_ms, run.stage)
+            run.visits.append(Visit(None, due_ms))
         elif "to" in stall:
             self.enter(run, stall["to"], due_ms)
 

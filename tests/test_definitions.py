@@ -83,7 +83,7 @@ def test_the_hash_of_an_old_definition_has_to_be_quoted_if_it_looks_like_a_numbe
 def test_on_is_a_text_and_so_are_yes_no_and_off() -> None:
     """In YAML 1.1 they are booleans, `on` as a key too."""
     found = parse(SHOP + "  - {on: [on, off, yes, no], to: purchase}\n", "")
-    assert set(found.rules_by_type) == {"page_view", "purchase", "order_paid", "on", "off", "yes", "no"}
+    assert {*found.table_by_type} == {"page_view", "purchase", "order_paid", "on", "off", "yes", "no"}
 
 
 def test_true_and_numbers_are_what_they_look_like_also_behind_an_anchor() -> None:

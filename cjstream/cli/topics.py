@@ -40,17 +40,21 @@ def create(partitions: int) -> None:
 def check(ctx: click.Context, partitions: int | None) -> None:
     """Print each topic's partition count; exit 1 if one is missing or the counts are not right.
 
-    Waits up to 60 s for the broker.
+    A topic with a smaller record limit than `create` gives is named, and is no reason for 1. Waits up to 60 s for the
+    broker.
     """
 
-    async def run() -> dict[str, int | None]:
+    async def run() -> tuple[dict[str, int | None], dict[str, int]]:
         await kafka.wait_for_broker(config.kafka_bootstrap_servers, BROKER_SECONDS)
-        return await kafka.check_topics(config)
+        return await kafka.check_topics(config), await kafka.small_topics(config)
 
     config = settings.load()
-    found = asyncio.run(run())
+    found, small = asyncio.run(run())
     for name, count in found.items():
         click.echo(f"{name}  {'missing' if count is None else count}")
+    for name, limit in small.items():
+        todo = f"{kafka.RECORD_LIMIT_BYTES} is better: a worker stops at a larger record"
+        click.echo(f"note: {name} takes records of up to {limit} bytes; {todo}", err=True)
     counts = set(found.values())
     if None in counts:
         click.echo("topics are missing; run `cjstream topics create`", err=True)

@@ -1,7 +1,8 @@
 """Conditions on a touchpoint: a closed list of operators, compiled once to closures.
 
 `when: {value: {gte: 1}, channel: [website, email], properties.plan: pro}` holds when every field passes. A plain
-value means `eq`, a list means `in`. A field that is absent or null passes no operator but `exists: false`.
+value means `eq`, a list means `in`. A field that is absent or null passes no operator but `exists: false`; one with a
+default in the contract (DEFAULTS) is never absent.
 """
 
 import json
@@ -9,6 +10,8 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from cjstream.core.touchpoint import FIELDS, MAX_NUMBER, Touchpoint
+
+DEFAULTS: Mapping[str, str] = {"initiator": "customer", "scale": "stars"}  # what absent or null means
 
 Predicate = Callable[[Touchpoint], bool]
 Test = Callable[[Any], bool]
@@ -117,6 +120,8 @@ def _test(op: Any, arg: Any, path: str, report: Report) -> Test | None:
 
 
 def _reader(name: Any) -> Callable[[Touchpoint], Any] | None:
+    if isinstance(name, str) and name in DEFAULTS:
+        return lambda touchpoint: touchpoint.fields.get(name) or DEFAULTS[name]
     if isinstance(name, str) and name in FIELDS:
         return lambda touchpoint: touchpoint.fields.get(name)
     return path_reader(name)

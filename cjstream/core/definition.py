@@ -8,9 +8,10 @@ from typing import Any
 from cjstream.core.condition import walk
 from cjstream.core.content import content_hash
 from cjstream.core.policies import CLOSED, DIMENSIONS, EVERY, FORWARD_ONLY, OTHER, Policies, read_policies
-from cjstream.core.reading import Reader, title_of
+from cjstream.core.reading import Item, Reader, title_of
 from cjstream.core.rules import EXIT, GOAL, MAX_RULES, MOVE, SNOOZE, PersonaRule, Rule, RuleBook, read_rules
 from cjstream.core.stages import MAX_STAGES, OUTSIDE, Stage, Stall, read_stages, stage_index
+from cjstream.core.times import parse_duration
 from cjstream.core.touchpoint import Touchpoint, is_id
 from cjstream.errors import DefinitionError, Problem
 
@@ -35,7 +36,6 @@ class JourneyDefinition:
 
     journey: str
     stages: tuple[Stage, ...]
-    rules_by_type: Mapping[str, tuple[Rule, ...]]
     goal_stage: int | None
     goal_rule: Rule | None
     lateness_ms: int
@@ -63,18 +63,6 @@ class JourneyDefinition:
     has_deadlines: bool
     touches_matter: bool  # some stall waits for silence
     digits: tuple[tuple[str, Mapping[str, int]], ...]  # what each label adds to an origin, by configured dimension
-
-    def rule_for(self, touchpoint: Touchpoint) -> Rule | None:
-        """Return the first rule that the touchpoint matches, in the order of the file; the past is not asked."""
-        for rule in self.rules_by_type.get(touchpoint.type, ()):
-            if rule.when is None or rule.when(touchpoint):
-                return rule
-        return None
-
-    def meets_goal(self, touchpoint: Touchpoint) -> bool:
-        """Return whether the touchpoint itself is the goal; a stage as goal is read from the visits."""
-        rule = self.goal_rule
-        return rule is not None and touchpoint.type in rule.on and rule.holds(touchpoint)
 
     def matches(self, touchpoint: Touchpoint) -> tuple[int, ...]:
         """Return the places in `table` of the rules that the touchpoint passes, conditions on the past left aside."""
@@ -135,6 +123,7 @@ def compile_definition(data: Any, source: str = "definition") -> JourneyDefiniti
     goal_stage = _goal_stage(reader, data.get("goal"), stages)
     lateness_ms = reader.duration(data.get("lateness", 0), "lateness")
     policies = read_policies(reader, data, stages)
+    _refuse_windows(reader, data)
     owner = reader.optional_text(data, "owner", "owner")
     reader.title(data, "")
     reader.day(data, "review_by")
@@ -145,7 +134,7 @@ def compile_definition(data: Any, source: str = "definition") -> JourneyDefiniti
     has_windows = policies.window_ms is not None or any(stage.window_ms is not None for stage in stages)
     stalls = [stage.stall for stage in stages if stage.stall is not None]
     return JourneyDefinition(
-        journey, stages, _by_type(book.rules), goal_stage, book.goal, lateness_ms, owner, content_hash(data), data,
+        journey, stages, goal_stage, book.goal, lateness_ms, owner, content_hash(data), data,
         **policies._asdict(),
         table=book.table,
         table_by_type=_places_by_type(book.table),
@@ -167,8 +156,14 @@ def _goal_stage(reader: Reader, value: Any, stages: Sequence[Stage]) -> int | No
     return stage_index(reader, value, "goal", {stage.id: i for i, stage in enumerate(stages)})
 
 
-def _by_type(rules: Sequence[Rule]) -> dict[str, tuple[Rule, ...]]:
-    return {kind: tuple(rule for rule in rules if kind in rule.on) for each in rules for kind in each.on}
+def _refuse_windows(reader: Reader, data: Item) -> None:
+    """Report the windows of a journey without a goal: nobody converts, so they would drop everybody."""
+    if data.get("goal") is None:
+        stages = data.get("stages") if isinstance(data.get("stages"), list) else []
+        places = [("window", data), *((f"stages[{i}].window", stage) for i, stage in enumerate(stages or ()))]
+        for path, item in places:
+            if isinstance(item, dict) and parse_duration(item.get("window")):
+                reader.report(path, "drops everybody, since nobody converts without a goal; add a `goal`")
 
 
 def _places_by_type(table: Sequence[Rule]) -> dict[str, tuple[int, ...]]:

@@ -61,11 +61,11 @@ class Journeys:
     def unmapped(self) -> list[str]:
         """Return what is wrong with mappings from older definitions, one sentence each."""
         return [
-            f"journey {new.journey}: stage {stage!r} of definition {old} leads nowhere; map it under `replaces`"
+            f"journey {new.journey} cannot replace definition {old}: {reason}"
             for new in self.active.values()
             for old in new.replaces
             if old in self.by_hash
-            for stage in versions.unmapped(self.by_hash[old], new)
+            for reason in versions.unmapped(self.by_hash[old], new)
         ]
 
 
@@ -137,7 +137,7 @@ def _apply(before: CustomerState, touchpoint: Touchpoint, fence: Fence, recent: 
     )  # fmt: skip
     if states is not before.journeys or _differ(before, after):
         _tell_current(before, after, touchpoint.customer_id, journeys.by_hash, told.outputs)
-    verdict = APPLIED if told.is_matched else LATE if told.is_late else IGNORED
+    verdict = DUPLICATE if told.is_repeat else APPLIED if told.is_matched else LATE if told.is_late else IGNORED
     return Step(after, tuple(told.outputs), verdict, False, told.refused, told.late_conversions)
 
 

@@ -125,7 +125,7 @@ class Fold:
             self._leave(Visit(OUTSIDE, deadline.due_ms, 0, "", rule=rule))
             self._drop_unless_converted(deadline.due_ms, deadline.due_ms, deadline.cause)
         elif stall.to is not None:
-            self._enter(Visit(stall.to, deadline.due_ms, 0, "", rule=rule), 0)
+            self._enter(Visit(stall.to, deadline.due_ms, 0, "", rule=rule), 0, deadline)
 
     # -- touchpoints
 
@@ -213,7 +213,7 @@ class Fold:
         self.goal, self.dropped_ms, self.snoozed_ms = None, None, -1
         self.entered_ms, self.furthest, self.left = -1, OUTSIDE, OUTSIDE
 
-    def _enter(self, visit: Visit, origin: int) -> None:
+    def _enter(self, visit: Visit, origin: int, deadline: Deadline | None = None) -> None:
         stages = self.definition.stages
         self.visits.append(visit)
         self.stalled = 0
@@ -224,20 +224,22 @@ class Fold:
             if self.goal is not None:  # met before the entry: counts from now on
                 self._note("converted", visit.at_ms)
         if visit.stage == self.definition.goal_stage:
-            self._reach(Reached(visit.at_ms, visit.sequence, visit.touchpoint_id, origin))
+            self._reach(Reached(visit.at_ms, visit.sequence, visit.touchpoint_id, origin), deadline)
 
     def _leave(self, visit: Visit) -> None:
         self.visits.append(visit)
         self.stalled = 0
 
-    def _reach(self, reached: Reached) -> None:
+    def _reach(self, reached: Reached, deadline: Deadline | None = None) -> None:
         if self.goal is not None:
             return
         self.goal = reached
         if self.dropped_ms is not None:
             self._note("late_conversion", reached.at_ms)
-        elif self.visits:
+        elif self.visits and deadline is None:
             self._note("converted", reached.at_ms)
+        elif deadline is not None:
+            self._note("converted", reached.at_ms, deadline.due_ms, deadline.cause)
 
     def _drop_unless_converted(self, at_ms: int, due_ms: int | None = None, cause: str | None = None) -> None:
         if self.goal is None and self.dropped_ms is None:
@@ -246,7 +248,7 @@ class Fold:
     def _drop(self, at_ms: int, due_ms: int | None, cause: str | None) -> None:
         self.dropped_ms = at_ms
         self.left = next(visit.stage for visit in reversed(self.visits) if visit.stage != OUTSIDE)
-        self._note("dropped", self.entered_ms, due_ms, cause)
+        self.events.append(Event("dropped", self.round, self.left, self.entered_ms, due_ms, cause))
 
     def _note(self, kind: str, since_ms: int, due_ms: int | None = None, cause: str | None = None) -> None:
         self.events.append(Event(kind, self.round, self.stage, since_ms, due_ms, cause))

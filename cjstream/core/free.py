@@ -9,7 +9,7 @@ from cjstream.core import moves
 from cjstream.core.definition import GOAL, MOVE, JourneyDefinition
 from cjstream.core.fold import Event
 from cjstream.core.logged import Advanced, Times
-from cjstream.core.outcome import converted_at, dropped, is_late
+from cjstream.core.outcome import converted_at, dropped, is_late, left
 from cjstream.core.stages import OUTSIDE
 from cjstream.core.state import Instance, Reached, Visit
 from cjstream.core.touchpoint import Touchpoint
@@ -111,7 +111,7 @@ def _events(old: Instance, new: Instance, cause: str | None) -> tuple[list[Event
     if was is not None and now is None:
         withdrawn.append(Event("converted", 0, stage, was, None, None))
     if old.dropped_ms is None and new.dropped_ms is not None:
-        events.append(Event("dropped", 0, stage, new.visits[0].at_ms, new.dropped_ms, cause))
+        events.append(Event("dropped", 0, left(new), new.visits[0].at_ms, new.dropped_ms, cause))
     if is_late(new) and not is_late(old) and new.goal is not None:
         events.append(Event("late_conversion", 0, stage, new.goal.at_ms, None, None))
     return events, withdrawn

@@ -42,6 +42,7 @@ class JourneyStep:
             for i, instance in enumerate(self.instances):
                 self._advance(i, instance, self.by_hash[instance.definition], None)
             return
+        self.instances = [each for each in self.instances if each.visits or self._is_of_same_key(each)]
         key, is_found = active.key_of(touchpoint), False
         for i, before in enumerate(self.instances):
             instance, definition = self._in_force(before)
@@ -55,6 +56,9 @@ class JourneyStep:
             self._begin(key)
         if len(self.instances) > 1:
             self.instances.sort(key=_entered)
+
+    def _is_of_same_key(self, instance: Instance) -> bool:
+        return self.by_hash[instance.definition].instance_field == self.active.instance_field
 
     def _in_force(self, instance: Instance) -> tuple[Instance, JourneyDefinition]:
         """Return the instance and its definition: the active one, if a mapping says so or it has not entered yet."""
@@ -76,13 +80,13 @@ class JourneyStep:
     def _has_left(self, instance: Instance, definition: JourneyDefinition) -> bool:
         """Return whether the touchpoint finds the instance outside, and of an older definition."""
         touchpoint = self.touchpoint
-        if definition is self.active or instance.past is None or touchpoint is None:
+        if definition is self.active or touchpoint is None or touchpoint.at_ms < self.times.settled_before_ms:
+            return False  # what comes out of order is for the definition of that time
+        fold = Fold(instance, definition)
+        fold.settle(touchpoint.at_ms)
+        if fold.stage != OUTSIDE:
             return False
-        fold, at_ms = Fold(instance, definition), touchpoint.at_ms
-        fold.settle(at_ms)
-        if fold.stage != OUTSIDE or at_ms < self.times.settled_before_ms:
-            return False  # what came out of order is for the definition of that time
-        return (at_ms, touchpoint.sequence) >= (fold.visits[-1].at_ms, fold.visits[-1].sequence)
+        return (touchpoint.at_ms, touchpoint.sequence) >= (fold.visits[-1].at_ms, fold.visits[-1].sequence)
 
     def _renew(self, i: int, instance: Instance, old: JourneyDefinition, is_mine: bool, has_key: bool) -> None:
         """Let who is outside enter again, under the active definition only; the old one goes on judging what was."""
@@ -116,15 +120,22 @@ class JourneyStep:
         is_touch = active.touches_matter and touchpoint.by_customer
         if not is_asked and not is_touch and touchpoint.type not in active.counted:
             return
-        if key is None or not self._make_room():
-            if is_asked:
-                self.told.is_matched = True
-                self.told.refuse(active, "no_instance_key" if key is None else "instance_limit")
+        if key is None:
+            self.told.is_matched |= is_asked
+            self.told.refuse(active, "no_instance_key" if is_asked else None)
             return
-        self.instances.append(logged.blank(active, key))
-        self._advance(len(self.instances) - 1, self.instances[-1], active, touchpoint)
-        if self.instances[-1] == logged.blank(active, key):
-            self.instances.pop()
+        blank = logged.blank(active, key)
+        advanced = self._look(blank, active, touchpoint, len(self.instances))
+        if advanced.instance.visits and not self._make_room():
+            self.told.refuse(active, "instance_limit")
+        elif advanced.instance.visits or (advanced.instance != blank and self._has_room()):
+            self.instances.append(blank)
+            self._keep(len(self.instances) - 1, blank, active, advanced)
+        else:
+            self.told.refuse(active, advanced.refused)
+
+    def _has_room(self) -> bool:
+        return len(self.instances) < self.active.instance_limit
 
     def _make_room(self) -> bool:
         """Return whether one more instance may live; those that have ended, or never began, give way if need be."""
@@ -150,24 +161,36 @@ class JourneyStep:
         touchpoint: Touchpoint | None,
         is_mine: bool = True,
     ) -> None:
+        self._keep(i, instance, definition, self._look(instance, definition, touchpoint if is_mine else None, i))
+
+    def _look(
+        self, instance: Instance, definition: JourneyDefinition, touchpoint: Touchpoint | None, i: int
+    ) -> Advanced:
+        """Return what the touchpoint, or time alone, does to an instance that is, or would be, the one at `i`."""
         if touchpoint is not None and self._is_late(definition):
             touchpoint = None
         if definition.order_free and instance.past is None:
-            matches = free.NONE if touchpoint is None or not is_mine else free.matches_of(touchpoint, definition)
-            self.told.is_matched |= matches != free.NONE
-            advanced = free.advance(instance, definition, touchpoint, matches, self.times)
+            matches = free.NONE if touchpoint is None else free.matches_of(touchpoint, definition)
+            is_matched, advanced = (
+                matches != free.NONE,
+                free.advance(instance, definition, touchpoint, matches, self.times),
+            )
         else:
-            entry = logged.entry_of(touchpoint, definition) if touchpoint is not None and is_mine else None
-            self.told.is_matched |= entry is not None and (bool(entry.matches) or entry.counted >= 0)
+            entry = logged.entry_of(touchpoint, definition) if touchpoint is not None else None
             room = logged.MAX_LOG if entry is None else self._room(i)
             advanced = logged.advance(instance, definition, entry, self.times, room)
+            is_taken = entry is not None and not advanced.is_late
+            is_matched = is_taken and entry is not None and (bool(entry.matches) or entry.counted >= 0)
+        self.told.is_matched |= is_matched
         self.told.is_late |= advanced.is_late
-        self._keep(i, instance, definition, advanced)
+        self.told.is_repeat |= advanced.is_repeat
+        return advanced
 
     def _room(self, i: int) -> int:
-        """Return how many touchpoints instance `i` may log: what the others leave."""
+        """Return how many touchpoints instance `i` may log: what the others leave, and a fair share at least."""
         others = [each.past for k, each in enumerate(self.instances) if k != i]
-        return max(0, logged.MAX_LOG - sum(len(past.log) for past in others if past is not None))
+        left = logged.MAX_LOG - sum(len(past.log) for past in others if past is not None)
+        return max(left, logged.MAX_LOG // self.active.instance_limit, 1)
 
     def _keep(self, i: int, old: Instance, definition: JourneyDefinition, advanced: Advanced) -> None:
         self.instances[i] = advanced.instance

@@ -12,7 +12,7 @@ from itertools import islice, pairwise
 import msgspec
 from msgspec.structs import replace
 
-from cjstream.core.definition import MOVE, JourneyDefinition
+from cjstream.core.definition import MOVE, SNOOZE, JourneyDefinition
 from cjstream.core.fold import NOTHING_PAST, Event, Fold
 from cjstream.core.moves import inferred
 from cjstream.core.stages import OUTSIDE
@@ -37,8 +37,8 @@ class Times(msgspec.Struct, frozen=True, gc=False):
 class Advanced(msgspec.Struct, frozen=True, gc=False):
     """What a step did to one instance: events that are new, and those told before that did not happen after all.
 
-    `is_late`: the touchpoint came too late to be taken in. `folded`: the instance with all visits that the old one has,
-    if visits were cut off; else None.
+    `is_late`: the touchpoint came too late to be taken in. `is_repeat`: it is in the log already. `folded`: the
+    instance with all visits that the old one has, if visits were cut off; else None.
     """
 
     instance: Instance
@@ -46,12 +46,13 @@ class Advanced(msgspec.Struct, frozen=True, gc=False):
     withdrawn: Sequence[Event] = ()
     refused: str | None = None
     is_late: bool = False
+    is_repeat: bool = False
     folded: Instance | None = None
 
 
 def entry_of(touchpoint: Touchpoint, definition: JourneyDefinition) -> Entry | None:
     """Return what of a touchpoint is logged in its instance, None if nothing."""
-    matches = definition.matches(touchpoint)
+    matches = _asked(definition.matches(touchpoint), definition)
     counted = definition.counted.index(touchpoint.type) if touchpoint.type in definition.counted else -1
     if not matches and counted < 0 and not (definition.touches_matter and touchpoint.by_customer):
         return None
@@ -59,6 +60,18 @@ def entry_of(touchpoint: Touchpoint, definition: JourneyDefinition) -> Entry | N
         touchpoint.at_ms, touchpoint.sequence, touchpoint.id, matches, counted, touchpoint.by_customer,
         definition.origin_of(touchpoint), _holds(touchpoint, matches, definition),
     )  # fmt: skip
+
+
+def _asked(matches: tuple[int, ...], definition: JourneyDefinition) -> tuple[int, ...]:
+    """Return the matches that a fold can come to: after one that asks nothing of the past, none of its kind."""
+    asked, done = list[int](), set[str]()
+    for i in matches:
+        rule = definition.table[i]
+        if rule.kind not in done:
+            asked.append(i)
+            if rule.past is None and rule.kind != SNOOZE:
+                done.add(rule.kind)
+    return tuple(asked)
 
 
 def _holds(touchpoint: Touchpoint, matches: tuple[int, ...], definition: JourneyDefinition) -> tuple[int, ...]:
@@ -79,6 +92,8 @@ def advance(
     is_next = order_of(entry, definition) > order_of(past.log[-1], definition) if past.log else True
     if entry.at_ms < past.floor_ms and not (is_next and past.log):
         return replace(_pass_time(instance, definition, times), is_late=True)
+    if not is_next and any(each.touchpoint_id == entry.touchpoint_id for each in past.log):
+        return replace(_pass_time(instance, definition, times), is_repeat=True)
     if is_next and (entry.at_ms >= times.settled_before_ms or not definition.has_deadlines):
         fold = Fold(instance, definition)
         fold.apply(entry)
@@ -96,9 +111,12 @@ def advance(
 
 
 def _pass_time(instance: Instance, definition: JourneyDefinition, times: Times) -> Advanced:
+    past = instance.past or NOTHING_PAST
+    is_outside = not instance.visits or instance.visits[-1].stage == OUTSIDE
+    if past.base is None and (is_outside or not definition.has_deadlines):
+        return Advanced(instance)  # nothing lies ahead, and nothing can be undone
     fold = Fold(instance, definition)
     fold.settle(times.settled_ms)
-    past = instance.past or NOTHING_PAST
     if not fold.events and past.base is None:
         return Advanced(instance)
     folded = fold.frozen()
@@ -128,7 +146,7 @@ def _differences(old: list[Event], new: list[Event]) -> tuple[list[Event], list[
 
 
 def _identity(event: Event) -> tuple[object, ...]:
-    return event if event.kind == "stalled" else (event.kind, event.round)
+    return event._replace(since_ms=0) if event.kind == "stalled" else (event.kind, event.round)
 
 
 def order_of(entry: Entry, definition: JourneyDefinition) -> Order:

@@ -13,6 +13,7 @@ from cjstream.core.touchpoint import MAX_LABEL, is_id
 from cjstream.errors import Problem
 
 LANGUAGE = re.compile(r"[A-Za-z]{2,3}(-[A-Za-z0-9]{2,8})*", re.ASCII)  # BCP 47, as far as titles need it
+MAX_DURATION_MS = 36_500 * 86_400_000  # 100 years, told as 36500d
 DATE = re.compile(r"\d{4}-\d\d-\d\d", re.ASCII)
 Item = Mapping[Any, Any]
 
@@ -90,14 +91,16 @@ class Reader:
         return value
 
     def duration(self, value: Any, path: str) -> int:
-        """Return a duration in milliseconds; 0 is one."""
+        """Return a duration of at most 100 years in milliseconds; 0 is one."""
         ms = parse_duration(value)
         if ms is None:
             self.report(path, f"must be a duration such as 30s, 15m, 4h or 14d, not {value!r}")
+        elif ms > MAX_DURATION_MS:
+            self.report(path, f"must be at most 36500d, which is 100 years, not {value!r}")
         return ms or 0
 
     def clock(self, data: Item, key: str, path: str) -> int | None:
-        """Return a duration above 0 in milliseconds, None if it is absent."""
+        """Return a duration above 0, of at most 100 years, in milliseconds; None if it is absent."""
         if key not in data:
             return None
         where = f"{path}.{key}" if path else key

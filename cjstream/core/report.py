@@ -62,7 +62,7 @@ def transition(
         from_group=None if came_from is None else came_from.group,
         to_group=None if is_in is None else is_in.group,
         kind=change.kind,
-        cause=_cause(definition, visit, touchpoint, path_from is not None),
+        cause=_cause(definition, visit, touchpoint, path if path_from is not None else ()),
         occurred_at=format_time(at_ms),
         seconds_in_previous=lasted,
         inferred=visit is not None and visit.inferred,
@@ -80,14 +80,14 @@ def _stage(visit: Visit | None, definition: JourneyDefinition) -> Stage | None:
 
 
 def _cause(
-    definition: JourneyDefinition, visit: Visit | None, touchpoint: Touchpoint | None, is_correction: bool
+    definition: JourneyDefinition, visit: Visit | None, touchpoint: Touchpoint | None, corrected: Sequence[Visit]
 ) -> dict[str, Any]:
     if touchpoint is None:
         return {"deadline": deadline_of(visit)}
-    if is_correction:
-        rule = definition.rule_for(touchpoint)
-        return {"touchpoint_id": touchpoint.id, "type": touchpoint.type, "rule": rule and rule.id}
-    rule_id = definition.table[visit.rule].id if visit is not None and visit.rule >= 0 else None
+    for each in corrected:  # the rule is that of the visit which the touchpoint began, wherever that is in the path
+        visit = each if each.touchpoint_id == touchpoint.id else visit
+    is_by_it = visit is not None and visit.touchpoint_id == touchpoint.id and visit.rule >= 0
+    rule_id = definition.table[visit.rule].id if visit is not None and is_by_it else None
     return {"touchpoint_id": touchpoint.id, "type": touchpoint.type, "rule": rule_id}
 
 
@@ -167,10 +167,10 @@ def signal(kind: str, definition: JourneyDefinition, instance: Instance, event: 
         stage=definition.stage_name(event.stage),
         customer_id=cause.customer_id,
         since=format_time(event.since_ms),
-        due=None if event.due_ms is None else format_time(event.due_ms),
+        due=None if event.due_ms is None or kind == "converted" else format_time(event.due_ms),
         cause=_signal_cause(event, touchpoint),
         owner=definition.owner,
-        detail=_stall_detail(event) if kind == "stalled" else None,
+        detail=_stall_detail(event) if kind == "stalled" else {"round": event.round},
     )  # fmt: skip
 
 

@@ -3,6 +3,7 @@
 A rule looks at the touchpoint (`when`, core/condition.py) and at the past (`past`, core/past.py).
 """
 
+from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import chain
@@ -17,6 +18,7 @@ from cjstream.core.touchpoint import Touchpoint
 
 MOVE, EXIT, GOAL, SNOOZE = "move", "exit", "goal", "snooze"
 MAX_RULES = 1000  # of each list
+MAX_PAST_RULES = 32  # with conditions on the past, of one touchpoint type, in all lists together
 RULE_KEYS = ("id", "on", "when", "to")
 GOAL_KEYS = ("on", "when")
 PLAIN_KEYS = ("id", "on", "when")  # exits, ignore
@@ -107,6 +109,7 @@ class RuleReader:
         self.index = {stage.id: i for i, stage in enumerate(stages)}
         self.weights = {stage.id: stage.weight for stage in stages}
         self.ids = set[str]()
+        self.past_rules = Counter[str]()  # by type
 
     def moves(self, value: Any) -> tuple[Rule, ...]:
         """Return the rules that move to a stage, in the order of the file."""
@@ -159,7 +162,20 @@ class RuleReader:
 
     def _rule(self, name: str, item: Item, path: str, to: int, kind: str = MOVE, hold: Hold | None = None) -> Rule:
         when, past = self._when(item, f"{path}.when")
-        return Rule(name, self.reader.types(item.get("on"), f"{path}.on"), when, to, past, kind, hold)
+        types = self.reader.types(item.get("on"), f"{path}.on")
+        if past is not None:
+            self._count_past(types, path)
+        return Rule(name, types, when, to, past, kind, hold)
+
+    def _count_past(self, types: frozenset[str], path: str) -> None:
+        """Count a rule with conditions on the past, and report the first that is one too many of a type."""
+        self.past_rules.update(types)
+        crowded = sorted(kind for kind in types if self.past_rules[kind] == MAX_PAST_RULES + 1)
+        if crowded:
+            self.reader.report(
+                f"{path}.when",
+                f"is one too many: at most {MAX_PAST_RULES} rules of a type may ask the past ({', '.join(crowded)})",
+            )
 
     def _early(self, name: str, item: Item, path: str) -> Rule:
         """Return a rule that is asked before the state is looked at."""

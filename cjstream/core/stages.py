@@ -10,6 +10,7 @@ from cjstream.core.reading import Item, Reader
 OUTSIDE = -1  # as the index of a stage: not in the journey
 MAX_STAGES = 64
 MAX_BEHIND = 32  # lines of a blueprint cell
+MAX_CHAIN = 8  # timeout moves in a row
 STAGE_KEYS = ("id", "weight", "group", "title", "window", "stall", "behind")
 STALL_KEYS = ("since_entered", "since_last_touch", "to", "exit")
 BEHIND_KEYS = ("people", "policy", "technology", "process")
@@ -51,7 +52,9 @@ def read_stages(reader: Reader, value: Any) -> tuple[Stage, ...]:
         if any(stage.weight == other.weight for other in stages):
             reader.report(f"{path}.weight", f"{stage.weight:g} stands twice; weights order the stages")
         stages.append(stage)
-    _refuse_cycles(reader, stages, [path for path, _ in pairs])
+    paths = [path for path, _ in pairs]
+    _refuse_cycles(reader, stages, paths)
+    _refuse_long_chains(reader, stages, paths)
     return tuple(stages)
 
 
@@ -123,6 +126,26 @@ def _round_trip(stages: Sequence[Stage], start: int) -> list[int]:
         visited.append(at)
         at = _next(stages, at)
     return visited if at == start and len(visited) > 1 else []
+
+
+def _refuse_long_chains(reader: Reader, stages: Sequence[Stage], paths: Sequence[str]) -> None:
+    """Report stages that no timeout leads to, and from which more than MAX_CHAIN do; what goes round is told apart."""
+    reached = {_next(stages, i) for i in range(len(stages))}
+    for start in range(len(stages)):
+        moves = 0 if start in reached else _chain(stages, start)
+        if moves > MAX_CHAIN:
+            reader.report(
+                f"{paths[start]}.stall.to", f"begins a chain of {moves} timeouts; at most {MAX_CHAIN}, let one end"
+            )
+
+
+def _chain(stages: Sequence[Stage], start: int) -> int:
+    """Return how many timeout moves follow one another from `start`, 0 if they go round."""
+    visited, at = [start], _next(stages, start)
+    while at is not None and at not in visited:
+        visited.append(at)
+        at = _next(stages, at)
+    return len(visited) - 1 if at is None else 0
 
 
 def _next(stages: Sequence[Stage], at: int) -> int | None:

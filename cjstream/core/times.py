@@ -37,7 +37,11 @@ def _parse_text(text: str) -> int | None:
 
 @lru_cache(maxsize=1 << 14)  # one moment is told several times: as a transition, an entry, a conversion
 def format_time(ms: int) -> str:
-    """Return milliseconds since the epoch as RFC 3339, UTC, milliseconds: `2026-01-01T00:00:00.000Z`."""
+    """Return milliseconds since the epoch as RFC 3339, UTC, milliseconds: `2026-01-01T00:00:00.000Z`.
+
+    A moment after the year 9999, such as a deadline, is told as the last one that can be written.
+    """
+    ms = min(ms, MAX_MS)
     day, ms = divmod(ms, 86_400_000)
     minutes, ms = divmod(ms, 60_000)
     return f"{_date(day)}T{minutes // 60:02}:{minutes % 60:02}:{ms // 1000:02}.{ms % 1000:03}Z"

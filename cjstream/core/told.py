@@ -22,6 +22,7 @@ class Told(Cause):
     late_conversions: tuple[str, ...] = ()
     is_matched = False
     is_late = False
+    is_repeat = False  # the touchpoint was taken in before, longer ago than the window of ids reaches
 
     def __init__(self, customer_id: str, touchpoint: Touchpoint | None, account_id: str | None) -> None:
         self.customer_id, self.touchpoint, self.account_id = customer_id, touchpoint, account_id
@@ -76,5 +77,5 @@ class Told(Cause):
             self.late_conversions += (definition.journey,)
             return
         if kind == "conversion_withdrawn" and self.touchpoint is not None:
-            event = event._replace(since_ms=self.touchpoint.at_ms)
+            event = event._replace(since_ms=self.touchpoint.at_ms, due_ms=None, cause=None)
         self.outputs.append(signal(kind, definition, instance, event, self))

@@ -16,10 +16,14 @@ from cjstream.core.touchpoint import Touchpoint
 
 
 def unmapped(old: JourneyDefinition, new: JourneyDefinition) -> list[str]:
-    """Return the stages of `old` that the mapping of `new` leads nowhere."""
+    """Return why instances of `old` cannot move to `new` by its mapping, one phrase each."""
     names = new.replaces.get(old.hash, {})
     known = {stage.id for stage in new.stages}
-    return [stage.id for stage in old.stages if names.get(stage.id, stage.id) not in known]
+    lost = [stage.id for stage in old.stages if names.get(stage.id, stage.id) not in known]
+    reasons = [f"its stage {stage!r} leads nowhere; map it under `replaces`" for stage in lost]
+    if old.instance_field != new.instance_field:
+        reasons.append("its instances have another key, by which no touchpoint would find them; keep `instance`")
+    return reasons
 
 
 def moved(instance: Instance, old: JourneyDefinition, new: JourneyDefinition, times: Times) -> Instance:

@@ -9,16 +9,19 @@ from cjstream.kafka.positions import Position, group_positions
 from cjstream.kafka.reading import read_batches, read_topic, topic_spans
 from cjstream.kafka.sending import BulkSender, SendRefused
 from cjstream.kafka.topics import (
+    RECORD_LIMIT_BYTES,
     TopicSpec,
     check_topics,
     create_topics,
     partition_count,
     partition_of,
     require_topics,
+    small_topics,
     topic_specs,
 )
 
 __all__ = [
+    "RECORD_LIMIT_BYTES",
     "BulkSender",
     "Position",
     "SendRefused",
@@ -31,6 +34,7 @@ __all__ = [
     "read_batches",
     "read_topic",
     "require_topics",
+    "small_topics",
     "topic_spans",
     "topic_specs",
     "wait_for_broker",

@@ -14,6 +14,9 @@ from cjstream.kafka.clients import admin_client
 from cjstream.settings import Settings
 
 INPUT_LIMIT_BYTES = 1_048_588  # Kafka's default for max.message.bytes
+# Of transitions, signals and state changelog: a customer's state, the path of a correction and the pending outputs of a
+# step can exceed the default. The worst measured are below 2 MB. A record that Kafka refuses stops its partition.
+RECORD_LIMIT_BYTES = 8 << 20
 DEAD_LETTER_EXTRA_BYTES = 65_536  # room for the coordinates and the reason that a dead letter carries
 COMPACTION_LAG_SESSIONS = 10  # a zombie's write has to stay readable until long after its session
 VISIBLE_SECONDS = 15  # from a topic's creation until the brokers' metadata shows it; usually below 1
@@ -31,18 +34,19 @@ class TopicSpec(NamedTuple):
 def topic_specs(settings: Settings, partitions: int, input_limit_bytes: int = INPUT_LIMIT_BYTES) -> list[TopicSpec]:
     """Return the six topics, each with `partitions`; `input_limit_bytes` is the record limit of the input."""
     lag_ms = round(COMPACTION_LAG_SESSIONS * settings.kafka_session_timeout_seconds * 1000)
+    large = {"max.message.bytes": str(RECORD_LIMIT_BYTES)}
     compacted = {"cleanup.policy": "compact", "min.compaction.lag.ms": str(lag_ms)}
     configs: dict[str, dict[str, str]] = {
         settings.touchpoints: {"max.message.bytes": str(input_limit_bytes)},
-        settings.transitions: {},
+        settings.transitions: large,
         settings.stage_current: compacted,
-        settings.signals: {},
+        settings.signals: large,
         settings.dead_letter: {
             "max.message.bytes": str(input_limit_bytes + DEAD_LETTER_EXTRA_BYTES),
             # A dead letter keeps its record's timestamp: retention by time would delete one of an old backlog at once.
             "retention.ms": "-1",
         },
-        settings.state_changelog: compacted,
+        settings.state_changelog: {**compacted, **large},
     }
     return [TopicSpec(name, partitions, config) for name, config in configs.items()]
 
@@ -69,6 +73,18 @@ async def check_topics(settings: Settings) -> dict[str, int | None]:
     """Return the partition count of each of the six topics by name; None: there is no such topic."""
     async with admin_client(settings.kafka_bootstrap_servers) as admin:
         return await _counts(admin, settings)
+
+
+async def small_topics(settings: Settings) -> dict[str, int]:
+    """Return the record limit of each topic that has a smaller one than it would be made with; a worker takes them.
+
+    Transitions, signals and the state changelog are looked at, if they exist.
+    """
+    async with admin_client(settings.kafka_bootstrap_servers) as admin:
+        found = await _counts(admin, settings)
+        names = [name for name in (settings.transitions, settings.signals, settings.state_changelog) if found[name]]
+        limits = {name: await _limit_bytes(admin, name) for name in names}
+    return {name: limit for name, limit in limits.items() if limit < RECORD_LIMIT_BYTES}
 
 
 async def require_topics(settings: Settings) -> int:

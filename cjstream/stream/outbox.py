@@ -9,10 +9,11 @@ from aiokafka import AIOKafkaProducer
 from mode import Service
 
 from cjstream.ingest.codec import WireRecord
+from cjstream.kafka import RECORD_LIMIT_BYTES
 from cjstream.settings import Settings
 
 MAX_BATCH_BYTES = 1 << 20
-MAX_REQUEST_BYTES = 4 << 20
+MAX_REQUEST_BYTES = RECORD_LIMIT_BYTES  # one record may fill a batch, and more, by itself
 MAX_RECORDS = 2**30  # aiokafka's sequence number of a partition wraps at 2^31 and brokers refuse it: leave early
 
 

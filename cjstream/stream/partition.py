@@ -21,6 +21,7 @@ from cjstream.stream.deadlines import Deadlines
 from cjstream.stream.fatal import BUG, give_up
 from cjstream.stream.publisher import Group, Publisher
 from cjstream.stream.rows import Rows
+from cjstream.stream.sizes import Sizes
 from cjstream.stream.tally import count_step
 
 log = logging.getLogger("cjstream")
@@ -50,7 +51,7 @@ class Partition:
         self.applied_to = rows.position().fence[1] + 1  # the offset after the last record applied, durable or not
         self._app_id, self._stops = settings.app_id, settings.on_internal_error == "stop"
         self._max_skew_ms = int(settings.max_skew_seconds * 1000)
-        self._metrics = metrics
+        self._metrics, self._sizes = metrics, Sizes(journeys)
         self._currents: dict[str, StageCurrent] = {}  # the newest of each customer in the batch at hand
         self._unsaved = [each for each in journeys.active.values() if rows.store.get(definition_key(each.hash)) is None]
         self._started = perf_counter()
@@ -96,6 +97,8 @@ class Partition:
         try:
             known = before if before is not None else self._returning(touchpoint.customer_id)
             step = engine.advance(known, touchpoint, position, self.journeys)
+            if step.state is not None and (known is None or step.state.journeys is not known.journeys):
+                self._sizes.require(step.state)
         except Exception as error:
             self._internal_error(error, record)
             return
@@ -189,14 +192,16 @@ class Partition:
             return
         try:
             step = engine.expire(before, key.decode(), now_ms, self.journeys)
+            if step.state is None:
+                return
+            records = [encode(output, self._app_id) for output in step.outputs]
+            pending = tuple(PendingRecord(each.topic, each.value, tuple(each.headers)) for each in records)
+            state = msgspec.structs.replace(step.state, pending=pending)
+            self._sizes.require(state)
         except Exception as error:
             self._clock_error(error)
             return
-        if step.state is None:
-            return
-        records = [encode(output, self._app_id) for output in step.outputs]
-        pending = tuple(PendingRecord(each.topic, each.value, tuple(each.headers)) for each in records)
-        group.states[key] = msgspec.structs.replace(step.state, pending=pending)
+        group.states[key] = state
         group.outputs += records
         count_step(group.tally, step)
         self.rows.totals.change(before, step.state, self.journeys.by_hash)
@@ -204,21 +209,26 @@ class Partition:
 
     def _clock_error(self, error: Exception) -> None:
         """The customer's deadlines wait until a touchpoint changes the state: now they would fail every second."""
+        self._metrics.inc("cjstream_deadline_errors_total")
         if self._stops:
             give_up(BUG, f"partition {self.number}: the engine failed on a deadline", error)
         log.error("partition %d: the engine failed on a deadline (%s)", self.number, type(error).__name__)
 
     def resend(self) -> None:
-        """Ask for the first turn, to send again outputs of clock-fired steps that were written but perhaps not sent."""
+        """Ask for the first turn, to send again outputs of clock-fired steps that were written but perhaps not sent.
+
+        Those known to be sent are dropped from the store.
+        """
         acked = self.rows.position().pending_acked
+        self.rows.settle([key for key, offset in self.rows.pending.items() if offset <= acked])
+        keys = list(self.rows.pending)
         outputs = [
             WireRecord(each.topic, key, each.value, each.headers)
-            for key, offset in self.rows.pending.items()
-            if offset > acked
+            for key in keys
             for each in decode_state(self.rows.store.get(key) or b"").pending
         ]
         if outputs:
-            self.publisher.put_alone(lambda: Group(outputs=outputs, by_clock=True))
+            self.publisher.put_alone(lambda: Group(outputs=outputs, by_clock=True, resent=keys))
 
 
 def _place(record: ConsumerRecord) -> str:

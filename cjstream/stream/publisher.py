@@ -39,6 +39,7 @@ class Group:
     changes: dict[bytes, bytes | None] = field(default_factory=dict)
     by_clock: bool = False  # has no input offset: state goes first, with the outputs in `pending`
     states: Changes = field(default_factory=dict)  # those that the clock changed
+    resent: list[bytes] = field(default_factory=list)  # customers whose restored `pending` is among the outputs
 
 
 class Publisher:
@@ -157,6 +158,7 @@ class Publisher:
             # Noted at once: else every restart would send the last outputs of a quiet partition again.
             self._position = msgspec.structs.replace(self._position, pending_acked=offset)
             await self._send_changes(encode_changes({POSITION_KEY: self._position}))
+            self.rows.settle((*group.states, *group.resent))
         else:
             await self._send_outputs(group.outputs)
             await self._send_changes(group.changes)

@@ -1,7 +1,8 @@
 """One partition's customers: the durable store, and over it what is under way to the changelog."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
+import msgspec
 from aiokafka import ConsumerRecord
 
 from cjstream.core.state import (
@@ -27,7 +28,7 @@ Changes = dict[bytes, Value | None]
 
 
 class Rows:
-    """Reads see the newest value, durable or not; only `commit` and `restore` touch the store."""
+    """Reads see the newest value, durable or not; only `commit`, `settle` and `restore` touch the store."""
 
     def __init__(self, store: Store, erasure_key: bytes) -> None:
         self.store = store
@@ -92,6 +93,20 @@ class Rows:
         """Make the changes taken durable: the changelog has acked them up to `changelog_offset`."""
         self.store.write(encoded, changelog_offset)
         self._in_flight = {}
+
+    def settle(self, keys: Iterable[bytes]) -> None:
+        """Drop the pending outputs of these customers from the store: they are sent, and the changelog says so.
+
+        The changelog's record stays as it is. Call it when nothing is in flight; what gathers has none of them anyway.
+        """
+        assert not self._in_flight, "groups of one partition are serial"
+        settled: dict[bytes, bytes | None] = {}
+        for key in keys:
+            self.pending.pop(key, None)
+            value = self.store.get(key)
+            if value is not None and has_pending(value):
+                settled[key] = encode(msgspec.structs.replace(decode_state(value), pending=()))
+        self.store.write(settled, self.store.changelog_offset)
 
     def restore(self, records: Sequence[ConsumerRecord]) -> None:
         """Apply changelog records in order, but none whose fence is below that of the value held: a zombie wrote it."""

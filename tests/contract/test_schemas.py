@@ -321,6 +321,30 @@ def test_the_schema_of_definitions_has_the_keys_of_the_compiler_in_order(part: s
     assert [*schema("journey-definition.v1")["$defs"][part]["properties"]] == [*keys]
 
 
+def test_a_condition_reads_the_defaults_of_the_touchpoint_schema() -> None:
+    defaults = {name: part.get("default") for name, part in schema("touchpoint.v1")["properties"].items()}
+    assert {name: default for name, default in defaults.items() if isinstance(default, str)} == condition.DEFAULTS
+
+
+def test_schema_and_compiler_agree_on_the_longest_duration() -> None:
+    longest = {"d": 36_500, "h": 876_000, "m": 52_560_000}
+    numbers = {n + by * 10**digit for n in longest.values() for digit in range(9) for by in (-1, 0, 1)}
+    texts = [f"{n:0{width}}{unit}" for n in numbers for unit in ("ms", "s", *longest) for width in (1, 9)]
+    texts += [f"{n}{unit}" for unit in longest for n in (0, 1, 999_999_999, 1_000_000_000)]
+    for text in texts:
+        data = languages.changed(lateness=text)
+        assert VALIDATORS["journey-definition.v1"].is_valid(data) == compiles(data), text
+
+
+@pytest.mark.parametrize("goal", [None, languages.ABSENT, "purchase", {"on": "x"}])
+@pytest.mark.parametrize("path", ["journey", "window", "stages.1.window"])
+def test_schema_and_compiler_agree_that_a_window_needs_a_goal(path: str, goal: Any) -> None:
+    value = "shop" if path == "journey" else "7d"  # the name: no window at all
+    data = languages.varied(languages.changed(goal=goal), path, value)
+    allowed = path == "journey" or goal not in (None, languages.ABSENT)
+    assert VALIDATORS["journey-definition.v1"].is_valid(data) == compiles(data) == allowed
+
+
 def test_the_schema_of_definitions_has_the_other_keys_and_words_of_the_compiler() -> None:
     whole = schema("journey-definition.v1")
     parts, defs = whole["properties"], whole["$defs"]

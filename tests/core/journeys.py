@@ -152,6 +152,14 @@ def definitions(draw: st.DrawFn, language: Language = ALL, name: str = "shop") -
         maybe(draw, rules(names, False, "z", 1), data, "ignore", 15)
         persona = st.sampled_from(["hunter", "gatherer"])
         maybe(draw, rules(names, False, more={"persona": persona}), data, "personas", 15)
+    return _with_legal_windows(data)
+
+
+def _with_legal_windows(data: Object) -> Object:
+    """Take the windows out of a journey without a goal, which may have none."""
+    if "goal" not in data:
+        for each in (data, *data["stages"]):
+            each.pop("window", None)
     return data
 
 
@@ -177,7 +185,7 @@ def order_free_data(draw: st.DrawFn) -> Object:
     maybe(draw, minutes(), data, "window")
     for stage in data["stages"]:
         maybe(draw, minutes(), stage, "window", 33)
-    return data
+    return _with_legal_windows(data)
 
 
 def touchpoints(most: int = MOST) -> st.SearchStrategy[list[Object]]:

@@ -28,6 +28,7 @@ TIMING_OUT = journey(
         {"id": "b", "weight": 2, "stall": {"since_last_touch": "1s", "exit": True}},
     ],
     window="2s",
+    goal={"on": "g"},
 )
 CARTS = journey(moves="any", instance={"key": "properties.cart", "limit": 5}, exits=[{"on": "x"}])
 

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cjstream.core.condition import OPERATORS, canonical, compile_when
+from cjstream.core.condition import DEFAULTS, OPERATORS, canonical, compile_when
 from tests.core.builders import touchpoint
 
 PURCHASE = touchpoint(
@@ -175,3 +175,25 @@ def test_what_means_something_else_has_another_canonical_form(one: Any, other: A
 
 def test_an_absent_field_cannot_be_asked_anything_else() -> None:
     assert list(faults({"value": {"exists": False, "gte": 1}})) == ["when.value"]
+
+
+@pytest.mark.parametrize("said", [{}, {"initiator": None, "scale": None}, DEFAULTS])
+def test_an_initiator_that_is_absent_or_null_reads_customer_and_a_scale_reads_stars(said: Any) -> None:
+    def passes(when: Any) -> bool:
+        predicate = compile_when(when, "", lambda path, message: None)
+        assert predicate is not None
+        return predicate(touchpoint("t", "x", 0, **said))
+
+    for name, default, other in (("initiator", "customer", "business"), ("scale", "stars", "nps")):
+        assert passes({name: default})
+        assert passes({name: {"not_in": [other]}})
+        assert passes({name: {"exists": True}})
+        assert not passes({name: other})
+        assert not passes({name: {"ne": default}})
+        assert not passes({name: {"exists": False}})
+
+
+def test_an_initiator_and_a_scale_that_are_told_are_read_as_they_are() -> None:
+    predicate = compile_when({"initiator": "business", "scale": "nps"}, "", lambda path, message: None)
+    assert predicate is not None
+    assert predicate(touchpoint("t", "x", 0, initiator="business", scale="nps"))

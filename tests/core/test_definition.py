@@ -20,10 +20,11 @@ from cjstream.core.definition import (
     compile_definition,
     title_of,
 )
+from cjstream.core.reading import MAX_DURATION_MS
 from cjstream.core.times import MAX_MS
 from cjstream.errors import DefinitionError
 from tests.core.builders import START_MS, touchpoint
-from tests.core.languages import SMALL, WHOLE, Object, changed
+from tests.core.languages import ABSENT, SMALL, WHOLE, Object, changed
 from tests.core.languages import faults as messages
 
 DAY_MS = 86_400_000
@@ -35,6 +36,12 @@ def faults(data: Any) -> list[str]:
 
 def compiled() -> JourneyDefinition:
     return compile_definition(SMALL)
+
+
+def matching(found: JourneyDefinition, rule_kind: str, kind: str, **fields: Any) -> list[str]:
+    """Return the ids of the rules of a kind that a touchpoint matches, in the order in which they are asked."""
+    rules = [found.table[place] for place in found.matches(touchpoint("t", kind, 0, **fields))]
+    return [rule.id for rule in rules if rule.kind == rule_kind]
 
 
 def test_a_definition_compiles() -> None:
@@ -63,29 +70,21 @@ def test_the_first_rule_that_matches_wins() -> None:
         {"id": "never", "on": "purchase", "to": "purchase"},
     ]
     found = compile_definition(changed(rules=rules))
-    names = [
-        rule and rule.id
-        for rule in (
-            found.rule_for(touchpoint("t", "purchase", 0, value=100)),
-            found.rule_for(touchpoint("t", "purchase", 0, value=99)),
-            found.rule_for(touchpoint("t", "page_view", 0)),
-            found.rule_for(touchpoint("t", "error", 0)),
-        )
-    ]
-    assert names == ["big", "any", "any", None]
+    assert matching(found, MOVE, "purchase", value=100)[0] == "big"
+    assert matching(found, MOVE, "purchase", value=99)[0] == "any"
+    assert matching(found, MOVE, "page_view") == ["any"]
+    assert matching(found, MOVE, "error") == []
 
 
 def test_a_rule_without_an_id_is_named_by_its_place() -> None:
-    rule = compiled().rule_for(touchpoint("t", "page_view", 0))
-    assert rule is not None
-    assert rule.id == "rule-1"
+    assert matching(compiled(), MOVE, "page_view") == ["rule-1"]
 
 
 def test_a_goal_can_be_a_condition_on_a_touchpoint() -> None:
     found = compiled()
-    assert found.meets_goal(touchpoint("t", "purchase", 0, value=1))
-    assert not found.meets_goal(touchpoint("t", "purchase", 0, value=0))
-    assert not found.meets_goal(touchpoint("t", "page_view", 0, value=1))
+    assert matching(found, GOAL, "purchase", value=1) == ["goal"]
+    assert matching(found, GOAL, "purchase", value=0) == []
+    assert matching(found, GOAL, "page_view", value=1) == []
 
 
 def test_every_key_of_the_language_compiles() -> None:
@@ -298,7 +297,39 @@ def test_a_title_is_told_in_the_language_or_the_next_best(title: Any, language: 
 def test_a_goal_can_be_a_stage() -> None:
     found = compile_definition(changed(goal="purchase"))
     assert found.goal_stage == 1
-    assert not found.meets_goal(touchpoint("t", "purchase", 0, value=1))
+    assert matching(found, GOAL, "purchase", value=1) == []
+
+
+@pytest.mark.parametrize("goal", [ABSENT, None])
+def test_a_window_without_a_goal_is_a_fault_since_it_drops_everybody(goal: Any) -> None:
+    stages = [SMALL["stages"][0], {**SMALL["stages"][1], "window": "7d"}]
+    found = messages(changed(goal=goal, window="14d", stages=stages))
+    assert list(found) == ["window", "stages[1].window"]
+    assert all(message.endswith("add a `goal`") for message in found.values())
+    for with_goal in ("purchase", {"on": "x"}):
+        assert compile_definition(changed(goal=with_goal, window="14d", stages=stages)).has_windows
+
+
+@pytest.mark.parametrize("key", ["lateness", "window"])
+@pytest.mark.parametrize(("most", "beyond"), [("36500d", "36501d"), ("876000h", "876001h"), ("52560000m", "52560001m")])
+def test_a_duration_is_at_most_100_years(key: str, most: str, beyond: str) -> None:
+    legal, long = ({**changed(), key: text} for text in (most, beyond))
+    found = compile_definition(legal)
+    assert {"lateness": found.lateness_ms, "window": found.window_ms}[key] == MAX_DURATION_MS
+    assert messages(long) == {key: f"must be at most 36500d, which is 100 years, not {beyond!r}"}
+
+
+@pytest.mark.parametrize(
+    ("change", "path"),
+    [
+        ({"reentry": {"cooldown": "36501d"}}, "reentry.cooldown"),
+        ({"snooze": [{"on": "x", "for": "36501d"}]}, "snooze[0].for"),
+        ({"stages": [{**SMALL["stages"][0], "stall": {"since_entered": "36501d"}}, SMALL["stages"][1]]},
+         "stages[0].stall.since_entered"),
+    ],
+)  # fmt: skip
+def test_every_duration_longer_than_100_years_is_a_fault(change: Object, path: str) -> None:
+    assert faults(changed(**change)) == [path]
 
 
 @pytest.mark.parametrize(

@@ -332,6 +332,16 @@ class TestF6Outcomes:
         customer = fed(journey(goal={"on": "x"}, exits=[{"on": "x"}]), "a@0 x@1")
         assert (signals(customer), outcome(customer)) == (["converted"], "converted")
 
+    def test_a_goal_met_after_the_exit_is_late_even_in_the_same_moment(self) -> None:
+        definition = journey(goal={"on": "g"}, exits=[{"on": "x"}])
+        assert outcome(feed(fed(definition, "a@0"), "x@5 g@5")) == "dropped"
+        assert outcome(feed(fed(definition, "a@0"), "g@5 x@5")) == "converted"
+
+    def test_a_round_that_the_next_one_replaces_is_dropped_unless_it_converted(self) -> None:
+        definition = journey(goal={"on": "g"}, reentry="every")
+        assert signals(fed(definition, "a@0 b@1 a@2")) == ["dropped"]
+        assert signals(fed(definition, "a@0 b@1 g@2 a@3")) == ["converted"]
+
     def test_a_late_conversion_is_counted_apart_and_changes_no_outcome(self) -> None:
         customer = fed(journey(goal="c", window="10s"), "a@0 c@11")
         assert (outcome(customer), is_late(customer.instance())) == ("dropped", True)
@@ -431,10 +441,15 @@ class TestF8LateAndTwice:
         assert stages(customer) == ["a", "b", "c"]
 
     def test_beyond_the_bound_it_is_late_and_moves_nobody(self) -> None:
-        for moves in ("forward_only", "any"):
-            customer = fed(journey(moves=moves), "a@0 c@1000 b@399")
+        for definition in (journey(), journey(moves="any"), journey(window="30d", goal="c")):
+            customer = fed(definition, "a@0 c@1000 b@399")
             assert (customer.steps[-1].verdict, stages(customer)) == (LATE, ["a", "c"])
             assert feed(customer, "b@400").steps[-1].verdict == APPLIED
+
+    def test_a_late_touchpoint_lets_nobody_in(self) -> None:
+        for definition in (journey(), journey(moves="any"), journey(window="30d", goal="c")):
+            customer = fed(definition, "z@1000 b@399")
+            assert (customer.steps[-1].verdict, customer.current.journeys) == (LATE, {})
 
     def test_event_time_is_what_the_touchpoint_says_however_late_it_is_delivered(self) -> None:
         (delivered_late,) = fed(journey(), "a@0").instance().visits

@@ -97,7 +97,7 @@ def a_round_keeps_the_goal_of_the_one_before(patch: Patch) -> None:
 @pytest.mark.parametrize(
     ("fault", "judge"),
     [
-        (duplicates_are_taken, F7().test_two_identical_steps_need_two_touchpoints),
+        (duplicates_are_taken, pains.test_another_payload_under_a_known_id_changes_nothing_and_is_noticed),
         (duplicates_are_taken, F8().test_the_same_id_with_another_payload_is_a_duplicate_and_the_first_wins),
         (steps_of_one_moment_are_not_in_order, F7().test_two_steps_in_the_same_second_convert),
         (steps_of_one_moment_are_not_in_order, pains.test_steps_of_the_same_second_convert),

@@ -10,10 +10,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from cjstream.core.definition import compile_definition
 from cjstream.core.outputs import JourneyCurrent, Signal, StageCurrent, StageTransition, stable_id
 from cjstream.core.times import MAX_MS
 from cjstream.ingest.codec import dumps, loads, to_json
-from tests.core.builders import Customer, journey, touchpoint
+from tests.core.builders import Customer, journey, parsed
+from tests.core.journeys import definitions, touchpoints
 
 SCHEMAS = Path(__file__).parents[2] / "schemas"
 
@@ -32,11 +34,13 @@ contexts = st.fixed_dictionaries(
 
 @st.composite
 def customers(draw: st.DrawFn) -> Customer:
-    """Return a customer of two journeys who was fed up to six touchpoints."""
-    customer = Customer.of(journey("one", goal="b"), journey("two", goal={"on": "a"}))
-    touchpoints = st.tuples(st.sampled_from("abc"), st.integers(0, 600), identities, contexts)
-    for kind, second, touchpoint_id, context in draw(st.lists(touchpoints, max_size=6)):
-        customer.feed(touchpoint(touchpoint_id, kind, second, **context))
+    """Return a customer of two journeys who was fed up to six touchpoints, and was silent for long after."""
+    one, two = draw(definitions(name="one")), journey("two", goal={"on": "a"})
+    customer = Customer.of(compile_definition(one), two)
+    for fields in draw(touchpoints(most=6)):
+        customer.feed(parsed({**fields, "id": draw(identities), **draw(contexts)}))
+    if customer.state is not None:
+        customer.expire(86_400)
     return customer
 
 

@@ -5,7 +5,7 @@ import pytest
 from cjstream.core.outputs import JourneyCurrent, Signal, StageCurrent, StageTransition
 from cjstream.core.report import current
 from cjstream.core.state import CustomerState
-from tests.core.builders import SHOP, Customer, touchpoint
+from tests.core.builders import SHOP, Customer, journey, touchpoint
 
 CONTEXT = {
     "channel": "website", "device": "smartphone", "persona": "hunter", "campaign": "spring", "account_id": "acme",
@@ -127,7 +127,7 @@ def test_a_signal_names_its_cause(ani: Customer) -> None:
             due=None,
             cause={"touchpoint_id": "2", "type": "purchase"},
             owner=None,
-            detail=None,
+            detail={"round": 0},
         )
     ]
 
@@ -139,3 +139,26 @@ def test_ids_are_the_same_in_every_release(ani: Customer) -> None:
         "bfe242ca4e53284f21935b4d9129b47d",
     ]
     assert ani.signals[0].signal_id == "cf75d91508f50b6c8130b0bc86f0291d"
+
+
+def test_who_left_is_in_no_stage_and_keeps_outcome_and_furthest_stage() -> None:
+    definition = journey(
+        stages=[{"id": "a", "weight": 1, "group": "first"}], exits=[{"id": "gone", "on": "x"}], owner="sales"
+    )
+    customer = Customer.of(definition)
+    customer.feed(touchpoint("1", "a", 0), touchpoint("2", "x", 5, channel="email"))
+    left = customer.transitions[-1]
+    assert (left.kind, left.from_stage, left.to_stage, left.from_group, left.to_group) == (
+        "exit",
+        "a",
+        None,
+        "first",
+        None,
+    )
+    assert left.cause == {"touchpoint_id": "2", "type": "x", "rule": "gone"}
+    now = customer.current.journeys["shop"]
+    assert (now.stage, now.group, now.entered_at, now.furthest_stage, now.outcome) == (None, None, None, "a", "dropped")
+    (signal,) = customer.signals
+    assert (signal.kind, signal.severity, signal.stage, signal.owner) == ("dropped", "info", "a", "sales")
+    assert (signal.since, signal.due) == ("2026-01-01T00:00:00.000Z", None)
+    assert signal.cause == {"touchpoint_id": "2", "type": "x"}

@@ -6,6 +6,7 @@ import pytest
 
 from cjstream.core.definition import compile_definition
 from cjstream.core.past import MAX_COUNTED
+from cjstream.core.rules import MAX_PAST_RULES
 from tests.core.languages import Object, changed, faults
 
 
@@ -68,3 +69,23 @@ def test_the_types_that_the_past_is_asked_for_are_bounded_as_the_state_holds_a_n
     assert len(compile_definition(changed(goal=goal)).counted) == MAX_COUNTED
     goal["when"]["count"][types[-1]] = 1  # type: ignore[index]
     assert faults(changed(goal=goal)) == {"": "asks `seen` and `count` for 65 types; at most 64, the state holds each"}
+
+
+def asking(rules: int, **more: Any) -> list[Object]:
+    """Return so many rules on x that ask for the past, in each of the three ways."""
+    whens: list[Object] = [{"stage": "purchase"}, {"seen": "y"}, {"count": {"y": 2}}]
+    return [{"on": ["x", f"t{n}"], "when": whens[n % 3], **more} for n in range(rules)]
+
+
+def test_of_one_type_at_most_32_rules_of_all_lists_together_ask_for_the_past() -> None:
+    own, now = asking(MAX_PAST_RULES - 3, to="purchase"), [{"on": "x", "when": {"value": 1}, "to": "purchase"}] * 40
+    lists: Object = {"goal": asking(1)[0], "exits": asking(1), "snooze": asking(1, **{"for": "1d"})}
+    elsewhere = [{**rule, "on": "z"} for rule in asking(MAX_PAST_RULES, to="purchase")]
+    assert compile_definition(changed(rules=[*own, *now, *elsewhere], **lists)).hash
+    assert faults(changed(rules=[*own, *now, *elsewhere, *asking(1, to="purchase")], **lists)) == {
+        "snooze[0].when": "is one too many: at most 32 rules of a type may ask the past (x)"
+    }
+
+
+def test_the_first_rule_beyond_the_limit_is_told_once() -> None:
+    assert list(faults(changed(rules=asking(40, to="purchase")))) == ["rules[32].when"]

@@ -1,17 +1,19 @@
 """Stages of a definition: windows, stalls and what stands behind, every fault with its path."""
 
+from string import ascii_lowercase
 from typing import Any
 
 import pytest
 
 from cjstream.core.definition import OUTSIDE, compile_definition
-from cjstream.core.stages import MAX_BEHIND
+from cjstream.core.stages import MAX_BEHIND, MAX_CHAIN
 from tests.core.languages import Object, faults
 
 
 def data(*stages: Object) -> Object:
     """Return a journey of stages a, b, c...; each gets what is given here."""
-    named = [{"id": name, "weight": n, **stage} for n, (name, stage) in enumerate(zip("abcdef", stages, strict=False))]
+    pairs = enumerate(zip(ascii_lowercase, stages, strict=False))
+    named = [{"id": name, "weight": n, **stage} for n, (name, stage) in pairs]
     return {"journey": "j", "stages": named, "rules": [{"on": "x", "to": "a"}]}
 
 
@@ -78,6 +80,27 @@ def test_timeouts_that_go_round_are_told_once_each(stages: list[Object], told: d
 
 def test_timeouts_in_a_row_do_not_go_round() -> None:
     assert compile_definition(data(to("b"), to("c"), {"stall": {"since_entered": "1d", "exit": True}})).has_deadlines
+
+
+def chain(moves: int, last: Object | None = None) -> list[Object]:
+    """Return stages that so many timeouts lead through, one after the other."""
+    return [*(to(name) for name in ascii_lowercase[1 : moves + 1]), last or {}]
+
+
+@pytest.mark.parametrize("last", [{}, {"stall": {"since_entered": "1d", "exit": True}}])
+def test_at_most_8_timeouts_follow_one_another(last: Object) -> None:
+    assert compile_definition(data(*chain(MAX_CHAIN, last))).has_deadlines
+    assert faults(data(*chain(MAX_CHAIN + 1, last))) == {
+        "stages[0].stall.to": "begins a chain of 9 timeouts; at most 8, let one end"
+    }
+
+
+def test_a_chain_that_is_too_long_is_told_at_each_stage_that_begins_it() -> None:
+    assert list(faults(data(*chain(MAX_CHAIN + 2), to("b")))) == ["stages[0].stall.to", "stages[11].stall.to"]
+
+
+def test_timeouts_that_lead_into_a_round_are_told_as_a_round_only() -> None:
+    assert list(faults(data(*chain(MAX_CHAIN + 2, to("j"))))) == ["stages[9].stall.to"]
 
 
 @pytest.mark.parametrize(

@@ -80,6 +80,22 @@ def test_dead_letters_may_be_64_kib_larger_than_the_input(settings: Settings) ->
     assert asyncio.run(configs_of(settings, settings.touchpoints))["max.message.bytes"] == "200000"
 
 
+def test_what_the_state_makes_large_may_have_8_mib(settings: Settings, topics: int) -> None:
+    for topic in (settings.state_changelog, settings.transitions, settings.signals):
+        assert asyncio.run(configs_of(settings, topic))["max.message.bytes"] == str(8 << 20)
+    assert asyncio.run(kafka.small_topics(settings)) == {}
+
+
+def test_a_topic_with_a_smaller_limit_is_accepted_and_named(cli: Cli, settings: Settings) -> None:
+    asyncio.run(create_plain_topic(settings, settings.signals, 2, {"max.message.bytes": "1048588"}))
+    asyncio.run(kafka.create_topics(settings, 2))
+    assert asyncio.run(kafka.require_topics(settings)) == 2
+    done = cli("topics", "check")
+    assert (done.returncode, done.stdout.count(b"\n")) == (0, 6)
+    [note] = done.stderr.decode().splitlines()
+    assert f"{settings.signals} takes records of up to 1048588 bytes" in note
+
+
 def test_missing_topics_name_the_command(settings: Settings) -> None:
     with pytest.raises(StateMismatch, match="run `cjstream topics create`"):
         asyncio.run(kafka.require_topics(settings))

@@ -10,13 +10,16 @@ import pytest
 from aiokafka.errors import KafkaConnectionError
 from aiokafka.structs import ConsumerRecord
 from faust.types import TP
+from msgspec.structs import replace
 
 from cjstream.core import engine
+from cjstream.core.state import CustomerState, decode_state, has_pending
 from cjstream.definitions import parse
 from cjstream.ingest.codec import WireRecord
 from cjstream.metrics import Metrics
 from cjstream.settings import load
 from cjstream.stream import partition as module
+from cjstream.stream import sizes
 from cjstream.stream.clock import Clock
 from cjstream.stream.partition import Partition
 from cjstream.stream.partitions import Partitions
@@ -47,11 +50,15 @@ class Outbox:
     def __init__(self) -> None:
         self.sent: list[tuple[str, list[str]]] = []
         self.offset = -1
+        self.log: list[tuple[bytes, bytes | None]] = []  # the changelog
 
     async def send(self, topic: str, _partition: int, records: Sequence[WireRecord]) -> int:
         await asyncio.sleep(0.001)
         self.sent.append((topic, [(record.key or b"").decode(errors="replace") for record in records]))
         self.offset += len(records)
+        if topic == CHANGELOG:
+            self.log += ((record.key or b"", record.value) for record in records)
+            return len(self.log) - 1
         return self.offset
 
     def keys(self, topic: str) -> list[str]:
@@ -117,6 +124,27 @@ class World:
         partition = self.look(*customers, number=number)
         await partition.publisher.drained()
         return partition
+
+    def stored(self, customer: str) -> CustomerState:
+        """Return a customer as the store has it, whatever is under way."""
+        return decode_state(self.partitions[0].rows.store.get(customer.encode()) or b"")
+
+    async def reopen(self, records: int) -> None:
+        """Give the partition away, and take it over with the first `records` of its changelog."""
+        await self.partitions.keep(set())
+        await self.partitions.keep({0})
+        log: Any = [
+            ConsumerRecord(CHANGELOG, 0, at, 0, 0, key, value, None, 0, 0, ())
+            for at, (key, value) in enumerate(self.outbox.log[:records])
+        ]
+        self.outbox.sent.clear()
+        self.partitions.restore(0, log)
+        await self.partitions.open([0])
+
+    def errors(self) -> int:
+        """Return cjstream_deadline_errors_total."""
+        text = self.partitions.metrics.render()[1].decode()
+        return int(float(text.partition("\ncjstream_deadline_errors_total ")[2].partition("\n")[0]))
 
     async def tick(self, now_ms: int = DUE_MS + 1) -> None:
         await self.clock.ask(now_ms)
@@ -217,7 +245,8 @@ async def test_the_state_goes_first_and_then_it_is_noted_what_is_sent() -> None:
             (SIGNALS, ["anna"]),
             (CHANGELOG, ["\0p"]),
         ]
-        assert w.partitions[0].rows.position().pending_acked == w.outbox.offset - 2
+        assert [key for key, _ in w.outbox.log[3:5]] == [b"anna", b"\0p"]
+        assert w.partitions[0].rows.position().pending_acked == 4
 
 
 async def test_touchpoints_and_clock_take_turns(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -293,6 +322,7 @@ async def test_a_bug_in_the_engine_leaves_the_customer_alone(
         await w.tick()
         await w.looked("anna")
         await w.partitions.drain()
+        assert w.errors() == 1
     assert len(w.consumer.asked) == 1, "it is not tried again every second"
     assert "partition 0: the engine failed on a deadline (ValueError)" in caplog.text
     assert "anna" not in caplog.text
@@ -306,3 +336,92 @@ async def test_or_ends_the_worker_if_so_set(monkeypatch: pytest.MonkeyPatch) -> 
         await w.looked("anna")
         await w.tick()
     assert given_up[0][0] == 70
+
+
+async def test_no_error_is_counted_when_deadlines_pass() -> None:
+    async with world() as w:
+        await w.looked("anna")
+        await w.tick()
+        await w.partitions.drain()
+        assert w.errors() == 0
+
+
+async def test_a_step_whose_state_would_be_too_large_is_counted_and_leaves_the_customer_as_before(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    async with world() as w:
+        await w.looked("anna", "bert")
+        before, totals = w.stored("anna"), w.partitions[0].rows.totals
+        counted = totals.copy()
+        monkeypatch.setattr(sizes, "MAX_STATE_BYTES", 300)  # less than two outputs
+        await w.tick()
+        await w.partitions.drain()
+        assert w.stored("anna") == before
+        assert (w.errors(), w.outbox.keys(SIGNALS), totals.copy()) == (2, [], counted)
+    assert "the engine failed on a deadline (TooLarge)" in caplog.text
+
+
+async def test_pending_outputs_leave_the_store_when_they_are_sent_without_a_changelog_record() -> None:
+    async with world() as w:
+        await w.looked("anna")
+        rows = w.partitions[0].rows
+        await w.tick()
+        await w.partitions.drain()
+        assert [key for key, _ in w.outbox.log[1:]] == [b"anna", b"\0p"] * 2 + [b"\0p"], "the definition, and no more"
+        [*_, noted] = [value for key, value in w.outbox.log if key == b"anna"]
+        assert noted is not None
+        assert has_pending(noted), "the changelog's record keeps them"
+        assert w.stored("anna") == replace(decode_state(noted), pending=())
+        assert rows.store.changelog_offset == len(w.outbox.log) - 1
+        assert len(w.partitions[0].deadlines) == 0
+        await w.tick(DUE_MS + 100_000)
+        await w.partitions.drain()
+    assert w.outbox.keys(SIGNALS) == ["anna"]
+
+
+async def test_a_touchpoint_that_gathers_meanwhile_wins_and_has_no_pending_outputs() -> None:
+    async with world() as w:
+        partition = await w.looked("anna")
+        await w.tick()
+        await asyncio.sleep(0)  # the clock's group is on its way
+        assert partition.rows.state(b"anna").pending  # type: ignore[union-attr]
+        w.look("anna")
+        newest = partition.rows.state(b"anna")
+        while w.outbox.keys(SIGNALS) == []:
+            await asyncio.sleep(0)
+            assert partition.rows.state(b"anna") == newest
+        await w.partitions.drain()
+        assert w.stored("anna") == newest
+        assert newest is not None
+        assert (newest.fence, newest.pending) == ((0, 1), ())
+
+
+async def test_what_is_known_to_be_sent_is_stored_without_pending_outputs_at_opening() -> None:
+    async with world() as w:
+        await w.looked("anna", "bert")
+        await w.tick()
+        await w.partitions.drain()
+        totals, stored = state_of(w), w.stored("anna")
+        await w.reopen(len(w.outbox.log))
+        assert w.outbox.sent == []
+        assert (w.stored("anna"), w.stored("bert").pending) == (stored, ())
+        assert w.partitions[0].rows.pending == {}
+        assert state_of(w) == totals
+
+
+async def test_what_was_just_sent_again_is_stored_without_pending_outputs() -> None:
+    async with world() as w:
+        await w.looked("anna", "bert")
+        await w.tick()
+        await w.partitions.drain()
+        totals, stored = state_of(w), w.stored("anna")
+        await w.reopen(len(w.outbox.log) - 1)  # the note that they are sent was lost
+        assert sorted(w.outbox.keys(SIGNALS)) == ["anna", "bert"]
+        assert (w.stored("anna"), w.stored("bert").pending) == (stored, ())
+        assert w.partitions[0].rows.pending == {}
+        assert state_of(w) == totals
+
+
+def state_of(w: World) -> tuple[list[Any], int]:
+    """Return what is counted of the customers, and how many have a deadline ahead."""
+    return sorted(w.partitions[0].rows.totals.copy().items(), key=repr), len(w.partitions[0].deadlines)
