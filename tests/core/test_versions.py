@@ -364,6 +364,20 @@ def test_a_move_from_one_way_of_entry_to_another_tells_the_stages_jumped_over() 
     assert kinds(customer) == ["entry", "forward", "correction", "correction"]
 
 
+def test_the_order_of_the_stages_in_the_file_says_nothing() -> None:
+    stages_of = [{"id": name, "weight": weight} for weight, name in enumerate("abcd", 1)]
+    policies: Object = {"moves": "any", "entry": "infer", "exits": [{"on": "x"}]}
+    old = journey(stages=stages_of, **policies)
+    story = " ".join(f"{'ad'[n % 2]}@{200 * n}" for n in range(40))
+    customer = deploy(fed(old, f"{story} x@8000"), replacing(old, {}, stages_of[::-1], **policies))
+    feed(customer, "q@8001")
+    assert (kinds(customer)[-1], customer.instance().definition != old.hash) == ("exit", True)
+    assert left_stage(customer.instance(), customer.journeys.active["shop"]) == "d"
+    feed(customer, "b@8003 c@8002")
+    assert customer.transitions[-1].path_from == 40 + 2 * 20 + 1
+    assert stages(consumed(customer))[-3:] == [None, "c", "b"]
+
+
 # What was decided stays decided
 
 
@@ -418,6 +432,16 @@ def test_a_stall_told_before_the_move_is_not_told_again() -> None:
     customer = deploy(fed(old, "a@0 q@11"), replacing(old, {}, [STALLING, B], moves="any"))
     feed(customer, "q@12 q@13")
     assert signals(customer) == ["stalled"]
+
+
+def test_a_stall_put_off_before_the_move_stays_put_off() -> None:
+    more: Object = {"snooze": [{"on": "s", "for": "1h"}]}
+    old = journey(stages=[STALLING, B], **more)
+    customer = deploy(fed(old, "a@0 s@5"), replacing(old, {}, [STALLING, B], moves="any", **more))
+    feed(customer, "q@3605")
+    assert signals(customer) == []
+    feed(customer, "q@3605.001")
+    assert [each.due for each in customer.signals] == [at(3605)]
 
 
 def test_after_the_move_the_clock_goes_by_the_new_version() -> None:
@@ -585,6 +609,14 @@ def test_a_new_round_under_a_new_version_counts_on_from_the_visits_no_longer_kep
     assert stages(consumed(customer)) == [None, "d", "b", "a"]
 
 
+def test_a_new_round_counts_on_from_the_stages_jumped_over_too() -> None:
+    old = journey(entry="infer", exits=[{"on": "x"}])
+    customer = deploy(fed(old, "c@0 x@1"), journey(stages="abcd", exits=[{"on": "x"}]))
+    feed(customer, "b@2 d@5 c@4")
+    assert (customer.transitions[-1].kind, customer.transitions[-1].path_from) == ("correction", 5)
+    consumed(customer)
+
+
 def test_conditions_on_the_past_see_what_was_counted_in_the_round_before() -> None:
     entry = [{"on": "p", "to": "a", "when": {"count": {"p": {"gte": 2}}}}]
     old, new = (journey(stages=plain, rules=entry, exits=[{"on": "x"}]) for plain in ("a", "ab"))
@@ -607,6 +639,16 @@ def test_a_changed_key_leaves_the_old_ones_alone_and_keys_are_never_twice() -> N
     assert {each.key: stages(customer, each.key) for each in consumed(customer).state.journeys["shop"].instances} == {  # type: ignore[union-attr]
         "1": ["a", "b"], "2": [None, "b"], "3": ["a"],
     }  # fmt: skip
+
+
+def test_what_was_counted_of_a_cart_is_not_of_the_order_of_that_name() -> None:
+    rules_of: Object = {"rules": [{"on": "p", "to": "a", "when": {"count": {"p": {"gte": 2}}}}], "stages": "a"}
+    customer = carts(Customer.of(journey(instance="properties.cart", **rules_of)), "1:p@0")
+    deploy(customer, journey(instance="properties.order", **rules_of))
+    feed(customer, "p@1", properties={"order": "1"})
+    assert customer.current.journeys == {}
+    feed(customer, "p@2", properties={"order": "1"})
+    assert stages(customer, "1") == ["a"]
 
 
 def test_from_a_run_per_customer_to_one_per_order_and_back() -> None:
@@ -747,8 +789,8 @@ def test_whatever_becomes_of_the_file_the_story_told_is_the_one_kept_and_totals_
             recounted.recount([customer.state], customer.journeys.by_hash)  # type: ignore[list-item]
             assert consumer.totals.counts == recounted.counts
             assert balanced(recounted)
-    ids = [signal.signal_id for signal in customer.signals]
-    assert len(set(ids)) == len(ids)
+    said = {(each.signal_id, each.kind, each.instance, each.stage, each.due) for each in customer.signals}
+    assert len(said) == len({each.signal_id for each in customer.signals})  # one id says one thing, if it is said again
     event(f"corrections: {kinds(customer).count('correction')}")
     event(f"rounds: {max((each.round for each in customer.transitions), default=0)}")
 
