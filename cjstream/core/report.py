@@ -174,11 +174,9 @@ def signal(kind: str, definition: JourneyDefinition, instance: Instance, event: 
     )  # fmt: skip
 
 
-def _signal_cause(event: Event, touchpoint: Touchpoint | None) -> dict[str, Any] | None:
+def _signal_cause(event: Event, touchpoint: Touchpoint | None) -> dict[str, Any]:
     if touchpoint is not None:
         return {"touchpoint_id": touchpoint.id, "type": touchpoint.type}
-    if event.cause is None:
-        return None
     return {"deadline": f"stall.{event.cause}" if event.cause in CLOCKS else event.cause}
 
 

@@ -455,6 +455,14 @@ class TestF8LateAndTwice:
         (delivered_late,) = fed(journey(), "a@0").instance().visits
         assert delivered_late.at_ms == START_MS
 
+    def test_an_id_sent_again_after_16_others_counts_once_as_long_as_it_is_in_the_log(self) -> None:
+        twice = journey(goal={"on": "p", "when": {"count": {"p": {"gte": 2}}}})
+        customer = fed(twice, "a@0 p@1")
+        first = touchpoint("1", "p", 1)
+        customer.feed(*(touchpoint(f"other-{n}", "a", 2 + n) for n in range(16)))
+        assert customer.feed(first).verdict == DUPLICATE
+        assert customer.signals == []
+
     def test_the_same_id_with_another_payload_is_a_duplicate_and_the_first_wins(self) -> None:
         customer = fed(journey(moves="any"), "a@0")
         step = customer.feed(touchpoint("0", "c", 5))
