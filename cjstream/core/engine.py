@@ -217,19 +217,23 @@ def expire(state: CustomerState, customer_id: str, now_ms: int, journeys: Journe
 
 def _passed(old: JourneyState, now_ms: int, by_hash: Mapping[str, JourneyDefinition]) -> int:
     """Return the last deadline that the clock lets pass, -1 for none."""
-    passed_ms = -1
+    passed_ms, until_ms = -1, now_ms - _lateness_ms(old, by_hash)
     for instance in old.instances:
-        definition = by_hash[instance.definition]
-        fold = Fold(instance, definition)
-        fold.settle(now_ms - definition.lateness_ms)
+        fold = Fold(instance, by_hash[instance.definition])
+        fold.settle(until_ms)
         passed_ms = max(passed_ms, fold.passed_ms)
     return passed_ms
+
+
+def _lateness_ms(state: JourneyState, by_hash: Mapping[str, JourneyDefinition]) -> int:
+    """Return the longest lateness of the versions that its instances are under: time passes for all of them at once."""
+    return max((by_hash[each.definition].lateness_ms for each in state.instances), default=0)
 
 
 def next_due(state: CustomerState, journeys: Journeys) -> int | None:
     """Return the moment right after which `expire` has something to do, in milliseconds, or None."""
     dues = [
-        deadline.due_ms + definition.lateness_ms
+        deadline.due_ms + _lateness_ms(state.journeys[name], journeys.by_hash)
         for name in journeys.active
         if name in state.journeys
         for instance in state.journeys[name].instances

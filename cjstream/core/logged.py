@@ -103,8 +103,11 @@ def advance(
     else:
         log = tuple(sorted((*past.log, entry), key=lambda each: order_of(each, definition)))
         before, _ = _fold(instance, definition, past.log, times.settled_before_ms)
+        untold = Fold(instance, definition)  # what passed while the journey was not active
+        untold.settle(times.settled_before_ms)
         fold, refused = _fold(instance, definition, log, times.settled_ms, entry)
-        events, withdrawn = _differences(before.events, fold.events)
+        told = [event for event in before.events if event not in untold.events]
+        events, withdrawn = _differences(told, fold.events)
     folded = fold.frozen()
     new = _compacted(instance, folded, definition, log, times, room)
     return Advanced(new, events, withdrawn, refused, folded=folded)
@@ -115,6 +118,8 @@ def _pass_time(instance: Instance, definition: JourneyDefinition, times: Times) 
     is_outside = not instance.visits or instance.visits[-1].stage == OUTSIDE
     if past.base is None and (is_outside or not definition.has_deadlines):
         return Advanced(instance)  # nothing lies ahead, and nothing can be undone
+    if past.log and not definition.has_deadlines and past.log[0].at_ms >= times.newest_ms - definition.lateness_ms:
+        return Advanced(instance)  # the base can take in nothing yet
     fold = Fold(instance, definition)
     fold.settle(times.settled_ms)
     if not fold.events and past.base is None:

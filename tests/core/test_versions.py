@@ -465,7 +465,6 @@ def test_a_stall_put_off_by_a_snooze_and_told_by_the_clock_is_not_told_again_aft
     assert signals(customer) == ["stalled"]
 
 
-@pytest.mark.xfail(reason="what passes for one instance passes for all, whatever their lateness")
 def test_by_the_clock_no_deadline_passes_before_the_lateness_of_its_own_version_is_over() -> None:
     old, new = (
         journey(instance="properties.cart", window=window, lateness=lateness, goal="c")
@@ -478,7 +477,6 @@ def test_by_the_clock_no_deadline_passes_before_the_lateness_of_its_own_version_
     assert sorted(each.instance for each in customer.signals) == ["1", "2"]
 
 
-@pytest.mark.xfail(reason="a fold again takes all that has passed for told")
 def test_what_passed_while_a_journey_was_not_active_is_told_also_if_a_touchpoint_out_of_order_brings_it_back() -> None:
     shop, other = journey(stages=[STALLING, B]), journey("other")
     customer = Customer.of(shop, other)
