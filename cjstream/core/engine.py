@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from msgspec.structs import replace
 
-from cjstream.core import journey, versions
+from cjstream.core import journey, plain, versions
 from cjstream.core.definition import JourneyDefinition, PersonaRule
 from cjstream.core.fold import Fold
 from cjstream.core.logged import Times
@@ -153,7 +153,7 @@ def _advance_journeys(
     for name, active in journeys.active.items():
         old = states.get(name)
         touchpoint = None if told.refused and (name, "ignored") in told.refused else told.touchpoint
-        if touchpoint is not None and journey.glance(old, active, touchpoint, newest_before_ms, told):
+        if touchpoint is not None and plain.glance(old, active, touchpoint, newest_before_ms, told):
             continue
         if times is None:
             times = Times(newest_before_ms, newest_ms, max(newest_before_ms, before.heard_ms), settled_ms)

@@ -6,7 +6,7 @@ Within one touchpoint: the deadlines before it, counts and the customer's clock,
 from typing import NamedTuple
 
 from cjstream.core.definition import EXIT, GOAL, MOVE, SNOOZE, JourneyDefinition, Stage
-from cjstream.core.outcome import entered_ms, furthest
+from cjstream.core.outcome import Deadline, entered_ms, furthest
 from cjstream.core.stages import OUTSIDE
 from cjstream.core.state import TIMEOUT_ENTERED, TIMEOUT_TOUCH, Entry, Instance, Past, Reached, Visit
 
@@ -27,14 +27,6 @@ class Event(NamedTuple):
     since_ms: int
     due_ms: int | None
     cause: str | None
-
-
-class Deadline(NamedTuple):
-    """A moment right after which something happens: `order` breaks ties."""
-
-    due_ms: int
-    order: int
-    cause: str
 
 
 class Fold:

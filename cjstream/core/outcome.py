@@ -42,11 +42,6 @@ def is_late(instance: Instance) -> bool:
     return instance.dropped_ms is not None and instance.goal is not None
 
 
-def dropped_at(instance: Instance) -> int | None:
-    """Return when the newest round was dropped, in milliseconds, or None."""
-    return instance.dropped_ms
-
-
 def left(instance: Instance) -> int:
     """Return the index of the stage that the newest round was in when it was dropped, OUTSIDE if it was not."""
     if instance.dropped_ms is None:
@@ -68,8 +63,8 @@ def furthest(instance: Instance) -> int:
     return instance.visits[-1].stage if instance.visits else OUTSIDE  # order-free: it only ever moved up
 
 
-class Limit(NamedTuple):
-    """A deadline of a window: the run is dropped right after it. `order` breaks ties; `cause` names it."""
+class Deadline(NamedTuple):
+    """A moment right after which something happens: `order` breaks ties, `cause` names it."""
 
     due_ms: int
     order: int
@@ -78,17 +73,17 @@ class Limit(NamedTuple):
 
 def dropped(
     visits: tuple[Visit, ...], goal: Reached | None, settled_ms: int, definition: JourneyDefinition
-) -> Limit | None:
+) -> Deadline | None:
     """Return what dropped a run of a definition without exits, with the deadlines before `settled_ms` passed."""
     if not visits:
         return None
-    limits = [] if definition.window_ms is None else [Limit(visits[0].at_ms + definition.window_ms, 0, "window")]
+    limits = [] if definition.window_ms is None else [Deadline(visits[0].at_ms + definition.window_ms, 0, "window")]
     limits = [limit for limit in limits if limit.due_ms < settled_ms]
     ends = [visit.at_ms for visit in visits[1:]] + [settled_ms]
     for visit, end_ms in zip(visits, ends, strict=True):
         stage = definition.stages[visit.stage]
         if stage.window_ms is not None and visit.at_ms + stage.window_ms < end_ms:
-            limits.append(Limit(visit.at_ms + stage.window_ms, 1, f"window.{stage.id}"))
+            limits.append(Deadline(visit.at_ms + stage.window_ms, 1, f"window.{stage.id}"))
     first = min(limits, default=None)
     if first is None or (goal is not None and max(goal.at_ms, visits[0].at_ms) <= first.due_ms):
         return None

@@ -6,7 +6,7 @@ from typing import NamedTuple
 from cjstream.core.definition import JourneyDefinition
 from cjstream.core.dwell import times_in_stages
 from cjstream.core.moves import told
-from cjstream.core.outcome import converted_at, dropped_at, furthest, is_late, left_stage, outcome
+from cjstream.core.outcome import converted_at, furthest, is_late, left_stage, outcome
 from cjstream.core.state import CustomerState, Instance
 from tests.core.builders import START_MS, Object
 from tests.model import Run, Times, Visit
@@ -56,7 +56,7 @@ def _standing(instance: Instance, definition: JourneyDefinition) -> Standing:
     name = definition.stage_name
     return Standing(
         [Visit(name(visit.stage), visit.at_ms, visit.inferred) for visit in told(instance, definition)],
-        instance.round, outcome(instance), converted_at(instance), dropped_at(instance),
+        instance.round, outcome(instance), converted_at(instance), instance.dropped_ms,
         left_stage(instance, definition), is_late(instance), name(furthest(instance)),
         {each.stage: Times(*each[1:]) for each in times_in_stages(instance, definition, NOW_MS)},
     )  # fmt: skip

@@ -6,8 +6,9 @@ from typing import Any
 import pytest
 
 from cjstream.core import engine, logged, moves
-from cjstream.core.fold import Deadline, Fold
+from cjstream.core.fold import Fold
 from cjstream.core.journey import JourneyStep
+from cjstream.core.outcome import Deadline
 from tests.core import test_features as features
 from tests.core import test_pains as pains
 
