@@ -102,7 +102,7 @@ def advance(state: CustomerState | None, touchpoint: Touchpoint, position: Fence
     if before.erased_at_ms is not None and touchpoint.at_ms <= before.erased_at_ms:
         return Step(None, (), ERASED)
     entry = id_entry(touchpoint.id, touchpoint.fingerprint)
-    known = find_entry(before.recent, entry)
+    known = find_entry(before.recent, entry) if entry[:8] in before.recent else None
     if known is not None:
         return Step(_with_fence(before, position), (), DUPLICATE, known != entry)
     return _apply(before, touchpoint, position, remember(before.recent, entry), journeys)
@@ -130,7 +130,8 @@ def _apply(before: CustomerState, touchpoint: Touchpoint, fence: Fence, recent: 
         heard_ms = at_ms
     told = Told(touchpoint.customer_id, touchpoint, None if account_id is None else account_id.value)
     told.refused = ignored
-    states = _advance_journeys(before, journeys, max(newest_ms, heard_ms), newest_ms, told)
+    settled_ms = max(newest_ms, heard_ms)
+    states = _advance_journeys(before, journeys, settled_ms, newest_ms, told)
     after = CustomerState(
         fence, newest_ms, recent, states, account_id, persona, channel, before.erased_at_ms, (),
         heard_ms if heard_ms > newest_ms else -1,
@@ -260,15 +261,15 @@ def _tell_current(
 
 def _differ(before: CustomerState, after: CustomerState) -> bool:
     """Return whether what is known of the customer changed."""
-    return not (
-        _same(before.channel, after.channel)
-        and _same(before.persona, after.persona)
-        and _same(before.account_id, after.account_id)
-    )
+    if before.channel is not after.channel and not _same(before.channel, after.channel):
+        return True
+    if before.persona is not after.persona and not _same(before.persona, after.persona):
+        return True
+    return before.account_id is not after.account_id and not _same(before.account_id, after.account_id)
 
 
 def _same(one: Latest | None, other: Latest | None) -> bool:
-    return one is other or (one is not None and other is not None and one.value == other.value)
+    return one is not None and other is not None and one.value == other.value
 
 
 def erase(state: CustomerState | None, marker: Marker | None, erasure: Erasure, position: Fence) -> Erased | None:
