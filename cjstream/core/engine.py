@@ -1,6 +1,6 @@
 """advance(): one customer and one touchpoint in, the new state and what leaves out. Deterministic, O(1) in order.
 
-All decisions of cjstream are made here and in moves.py. Nothing here knows Kafka, Faust or the time of day.
+All decisions of cjstream are made here and in what this imports. Nothing here knows Kafka, Faust or the time of day.
 """
 
 from collections.abc import Iterable, Mapping

@@ -7,13 +7,11 @@ import msgspec
 
 from cjstream.core.definition import OUTSIDE, JourneyDefinition
 from cjstream.core.dwell import StageTime, times_in_stages
-from cjstream.core.fold import CLOCKS, Fold
+from cjstream.core.fold import CLOCKS, TIMEOUTS, Fold
 from cjstream.core.moves import told
 from cjstream.core.outcome import entered_ms, is_late, outcome
-from cjstream.core.state import TIMEOUT_ENTERED, TIMEOUT_TOUCH, CustomerState, Instance, Visit
+from cjstream.core.state import CustomerState, Instance, Visit
 from cjstream.core.times import UNIT_MS, format_time
-
-TIMEOUTS = {TIMEOUT_ENTERED: "stall.since_entered", TIMEOUT_TOUCH: "stall.since_last_touch"}
 
 
 class Stay(msgspec.Struct, frozen=True):

@@ -12,6 +12,7 @@ from cjstream.core.state import TIMEOUT_ENTERED, TIMEOUT_TOUCH, Entry, Instance,
 
 SINCE_ENTERED, SINCE_LAST_TOUCH = "since_entered", "since_last_touch"
 CLOCKS = {SINCE_ENTERED: (1, TIMEOUT_ENTERED), SINCE_LAST_TOUCH: (2, TIMEOUT_TOUCH)}  # bit of `stalled`, and rule
+TIMEOUTS = {rule: f"stall.{clock}" for clock, (_, rule) in CLOCKS.items()}  # a visit's rule -> its deadline's name
 NOTHING_PAST = Past()
 
 

@@ -171,10 +171,8 @@ class JourneyStep:
             touchpoint = None
         if definition.order_free and instance.past is None:
             matches = free.NONE if touchpoint is None else free.matches_of(touchpoint, definition)
-            is_matched, advanced = (
-                matches != free.NONE,
-                free.advance(instance, definition, touchpoint, matches, self.times),
-            )
+            advanced = free.advance(instance, definition, touchpoint, matches, self.times)
+            is_matched = matches is not free.NONE
         else:
             entry = logged.entry_of(touchpoint, definition) if touchpoint is not None else None
             room = logged.MAX_LOG if entry is None else self._room(i)

@@ -5,7 +5,6 @@ is not is put in its place in the log, and the log is folded again over the base
 from the log into the base, so each touchpoint in order is folded twice, whatever the customer's past.
 """
 
-from collections import Counter
 from collections.abc import Sequence
 from itertools import islice, pairwise
 
@@ -143,7 +142,7 @@ def _fold(
 
 def _differences(old: list[Event], new: list[Event]) -> tuple[list[Event], list[Event]]:
     """Return the events of `new` that `old` lacks, and the reverse. A round converts or is dropped once, whenever."""
-    told, holds = Counter(map(_identity, old)), Counter(map(_identity, new))
+    told, holds = set(map(_identity, old)), set(map(_identity, new))
     return (
         [event for event in new if _identity(event) not in told],
         [event for event in old if _identity(event) not in holds],

@@ -4,12 +4,12 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from cjstream.core.definition import JourneyDefinition, Stage
-from cjstream.core.fold import CLOCKS, Event
+from cjstream.core.fold import CLOCKS, TIMEOUTS, Event
 from cjstream.core.moves import Change
 from cjstream.core.outcome import converted_at, furthest, outcome
 from cjstream.core.outputs import JourneyCurrent, Signal, StageCurrent, StageTransition, stable_id
 from cjstream.core.stages import OUTSIDE
-from cjstream.core.state import TIMEOUT_ENTERED, CustomerState, Instance, Latest, Visit
+from cjstream.core.state import CustomerState, Instance, Latest, Visit
 from cjstream.core.times import format_time
 from cjstream.core.touchpoint import Touchpoint
 
@@ -83,17 +83,13 @@ def _cause(
     definition: JourneyDefinition, visit: Visit | None, touchpoint: Touchpoint | None, corrected: Sequence[Visit]
 ) -> dict[str, Any]:
     if touchpoint is None:
-        return {"deadline": deadline_of(visit)}
+        assert visit is not None, "the clock only adds visits"
+        return {"deadline": TIMEOUTS[visit.rule]}
     for each in corrected:  # the rule is that of the visit which the touchpoint began, wherever that is in the path
         visit = each if each.touchpoint_id == touchpoint.id else visit
     is_by_it = visit is not None and visit.touchpoint_id == touchpoint.id and visit.rule >= 0
     rule_id = definition.table[visit.rule].id if visit is not None and is_by_it else None
     return {"touchpoint_id": touchpoint.id, "type": touchpoint.type, "rule": rule_id}
-
-
-def deadline_of(visit: Visit | None) -> str:
-    """Return the name of the deadline that began a visit."""
-    return "stall.since_entered" if visit is None or visit.rule == TIMEOUT_ENTERED else "stall.since_last_touch"
 
 
 def _value(latest: Latest | None) -> str | None:
