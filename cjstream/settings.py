@@ -149,11 +149,25 @@ SETTINGS: tuple[Setting, ...] = (
         "Rejected input; empty: prefix + dead-letter.",
     ),
     Setting(
+        "topics_facts",
+        "CJSTREAM_TOPICS__FACTS",
+        "",
+        _prefix,
+        "Numbers that belong to no customer, compacted; empty: prefix + facts.",
+    ),
+    Setting(
         "journeys",
         "CJSTREAM_JOURNEYS",
         "",
         _text,
         "Journey definitions, names of shipped ones or files, separated by ':'; empty: `shop`.",
+    ),
+    Setting(
+        "sentiment_scorer",
+        "CJSTREAM_SENTIMENT__SCORER",
+        "builtin",
+        _text,
+        "What takes the sentiment from a text: `builtin` (English, Indonesian), an installed scorer's name, or `none`.",
     ),
     Setting(
         "data_dir",
@@ -236,7 +250,9 @@ class Settings:
     topics_stage_current: str
     topics_signals: str
     topics_dead_letter: str
+    topics_facts: str
     journeys: str
+    sentiment_scorer: str
     data_dir: Path
     store: str
     erasure_key: str
@@ -274,6 +290,11 @@ class Settings:
         return self.topics_dead_letter or self.topics_prefix + "dead-letter"
 
     @property
+    def facts(self) -> str:
+        """Compacted input topic of numbers that belong to no customer; may have another partition count."""
+        return self.topics_facts or self.topics_prefix + "facts"
+
+    @property
     def state_changelog(self) -> str:
         """Private compacted topic that holds the state."""
         return f"{self.app_id}-state-changelog"
@@ -307,7 +328,7 @@ def _refuse_unknown(source: Mapping[str, str]) -> None:
 
 def _refuse_equal_topics(settings: Settings) -> None:
     names = [settings.touchpoints, settings.transitions, settings.stage_current, settings.signals]
-    names += [settings.dead_letter, settings.state_changelog]
+    names += [settings.dead_letter, settings.state_changelog, settings.facts]
     for name in names:
         if names.count(name) > 1:
             raise ConfigError("CJSTREAM_TOPICS__*", name, "two topics have this name; each needs its own")

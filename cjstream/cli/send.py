@@ -16,11 +16,18 @@ from rich.console import Console
 from rich.progress import BarColumn, DownloadColumn, Progress, TimeRemainingColumn, TransferSpeedColumn
 
 from cjstream import kafka, settings
+from cjstream.core.facts import key_of as facts_key_of
+from cjstream.core.touchpoint import Rejection
 from cjstream.errors import ConfigError
 from cjstream.ingest.codec import loads
+from cjstream.ingest.facts import read_fact
+from cjstream.settings import Settings
+
+Key = Callable[[bytes], bytes | None]
 
 CHUNK_BYTES = 1 << 19
 CHUNKS_AHEAD = 4
+SHOWN_BYTES = 200  # of a line at fault
 NAP_SECONDS = 0.002  # with --rate: pacing every record would cost more than a nap this short
 
 
@@ -28,14 +35,23 @@ NAP_SECONDS = 0.002  # with --rate: pacing every record would cost more than a n
 @click.argument("file", type=click.Path(exists=True, dir_okay=False, allow_dash=True))
 @click.option("--rate", type=click.FloatRange(0, min_open=True), default=None,
               help="Records a second; default: as fast as the broker takes them.")  # fmt: skip
-def command(file: str, rate: float | None) -> None:
+@click.option("--facts", is_flag=True, help="The lines are facts: send them to the topic of facts.")
+def command(file: str, rate: float | None, facts: bool) -> None:
     """Send JSON lines to the input topic. FILE may end in `.gz`; `-` is standard input.
 
     The bytes of a line are the value, unchanged and unchecked. Its `customer_id` is the key, if it is a
     string; other lines are spread over the partitions. Blank lines are skipped. Prints `sent N` when all
     are durable.
+
+    With --facts the key is made of the fact's name, channel, campaign and day, and the first line that is
+    no fact ends the command with 2; what was sent before it may be sent again.
     """
-    click.echo(f"sent {asyncio.run(_send(file, rate))}")
+    config = settings.load()
+    if facts:
+        sent = asyncio.run(_send(file, rate, config, config.facts, fact_key))
+    else:
+        sent = asyncio.run(_send(file, rate, config, config.touchpoints, key_of))
+    click.echo(f"sent {sent}")
 
 
 def key_of(line: bytes) -> bytes | None:
@@ -48,18 +64,26 @@ def key_of(line: bytes) -> bytes | None:
     return customer_id.encode() if isinstance(customer_id, str) else None
 
 
-async def _send(file: str, rate: float | None) -> int:
-    config = settings.load()
-    partitions = await kafka.partition_count(config, config.touchpoints)
+def fact_key(line: bytes) -> bytes:
+    """Return the key of a fact's JSON. Raises ConfigError if it is no fact."""
+    found = read_fact(line)
+    if isinstance(found, Rejection):
+        why = f"{found.reason}: {found.field}" if found.field else found.reason
+        raise ConfigError("FILE", line[:SHOWN_BYTES].decode(errors="replace"), f"is no fact: {why}")
+    return facts_key_of(found).encode()
+
+
+async def _send(file: str, rate: float | None, config: Settings, topic: str, key: Key) -> int:
+    partitions = await kafka.partition_count(config, topic)
     sent, started = 0, time.monotonic()
     with _progress(file) as show:
-        async with kafka.BulkSender(config, config.touchpoints, partitions) as sender:
+        async with kafka.BulkSender(config, topic, partitions) as sender:
             async for lines in _lines(file):
                 for line in lines:
                     if rate and (ahead := started + sent / rate - time.monotonic()) > NAP_SECONDS:
                         await sender.hand_over()
                         await asyncio.sleep(ahead)
-                    await sender.add(key_of(line), line)
+                    await sender.add(key(line), line)
                     sent += 1
                 await sender.hand_over()  # a pipe may be silent for long now
                 show(sum(map(len, lines)) + len(lines))

@@ -54,6 +54,20 @@ def decode(
     """
     if value is None:
         return _erasure(key, timestamp_ms)
+    fields = json_object(value)
+    if isinstance(fields, Rejection):
+        return fields
+    recorded_ms = timestamp_ms if timestamp_ms is not None and timestamp_ms >= 0 else None
+    found = parse(fields, crc32(value), recorded_ms, max_skew_ms)
+    if type(found) is Rejection:
+        return found
+    if key is None:
+        return Rejection("no_key")
+    return found if key == found.customer_id.encode() else Rejection("key_mismatch", "customer_id")  # type: ignore[union-attr]
+
+
+def json_object(value: bytes) -> dict[str, Any] | Rejection:
+    """Return the JSON object that bytes are, or why they are none. Never raises."""
     if len(value) > MAX_VALUE_BYTES:
         return Rejection("too_large")
     try:
@@ -64,13 +78,7 @@ def decode(
         return Rejection("not_object")
     if value.count(b"{") + value.count(b"[") > MAX_DEPTH and depth_exceeds(fields):
         return Rejection("too_deep")
-    recorded_ms = timestamp_ms if timestamp_ms is not None and timestamp_ms >= 0 else None
-    found = parse(fields, crc32(value), recorded_ms, max_skew_ms)
-    if type(found) is Rejection:
-        return found
-    if key is None:
-        return Rejection("no_key")
-    return found if key == found.customer_id.encode() else Rejection("key_mismatch", "customer_id")  # type: ignore[union-attr]
+    return fields
 
 
 def _erasure(key: bytes | None, timestamp_ms: int | None) -> Erasure | Rejection:

@@ -1,6 +1,7 @@
-"""The six topics of an app: what they should be, made, checked."""
+"""The seven topics of an app: what they should be, made, checked."""
 
 import asyncio
+from collections.abc import Mapping
 from functools import lru_cache
 from typing import Any, NamedTuple
 
@@ -32,7 +33,7 @@ class TopicSpec(NamedTuple):
 
 
 def topic_specs(settings: Settings, partitions: int, input_limit_bytes: int = INPUT_LIMIT_BYTES) -> list[TopicSpec]:
-    """Return the six topics, each with `partitions`; `input_limit_bytes` is the record limit of the input."""
+    """Return the seven topics, each with `partitions`; `input_limit_bytes` is the record limit of the input."""
     lag_ms = round(COMPACTION_LAG_SESSIONS * settings.kafka_session_timeout_seconds * 1000)
     large = {"max.message.bytes": str(RECORD_LIMIT_BYTES)}
     compacted = {"cleanup.policy": "compact", "min.compaction.lag.ms": str(lag_ms)}
@@ -47,18 +48,19 @@ def topic_specs(settings: Settings, partitions: int, input_limit_bytes: int = IN
             "retention.ms": "-1",
         },
         settings.state_changelog: {**compacted, **large},
+        settings.facts: {"cleanup.policy": "compact"},
     }
     return [TopicSpec(name, partitions, config) for name, config in configs.items()]
 
 
 async def create_topics(settings: Settings, partitions: int) -> list[str]:
-    """Create what is missing of the six topics and return its names; what exists is left as it is.
+    """Create what is missing of the seven topics and return its names; what exists is left as it is.
 
-    Raises StateMismatch if one exists with another partition count, ConfigError if Kafka refuses one.
+    Raises StateMismatch if one but that of facts exists with another partition count, ConfigError if Kafka refuses one.
     """
     async with admin_client(settings.kafka_bootstrap_servers) as admin:
         found = await _counts(admin, settings)
-        _refuse_other_counts(found, partitions)
+        _refuse_other_counts(alike(found, settings), partitions)
         limit = INPUT_LIMIT_BYTES
         if found[settings.touchpoints] is not None:
             limit = await _limit_bytes(admin, settings.touchpoints)
@@ -70,9 +72,14 @@ async def create_topics(settings: Settings, partitions: int) -> list[str]:
 
 
 async def check_topics(settings: Settings) -> dict[str, int | None]:
-    """Return the partition count of each of the six topics by name; None: there is no such topic."""
+    """Return the partition count of each of the seven topics by name; None: there is no such topic."""
     async with admin_client(settings.kafka_bootstrap_servers) as admin:
         return await _counts(admin, settings)
+
+
+def alike(found: Mapping[str, int | None], settings: Settings) -> dict[str, int | None]:
+    """Return those that must have one count, of the counts by name: all but facts, which have no customer."""
+    return {name: count for name, count in found.items() if name != settings.facts}
 
 
 async def small_topics(settings: Settings) -> dict[str, int]:
@@ -87,14 +94,23 @@ async def small_topics(settings: Settings) -> dict[str, int]:
     return {name: limit for name, limit in limits.items() if limit < RECORD_LIMIT_BYTES}
 
 
+async def is_losing_facts(settings: Settings) -> bool:
+    """Return whether Kafka deletes facts by age or size, so that a worker that starts no longer finds them all."""
+    async with admin_client(settings.kafka_bootstrap_servers) as admin:
+        found = await _counts(admin, settings)
+        return found[settings.facts] is not None and (
+            await _config(admin, settings.facts, "cleanup.policy") != "compact"
+        )
+
+
 async def require_topics(settings: Settings) -> int:
-    """Return the partition count of all topics; raises StateMismatch if one is missing or counts differ."""
+    """Return the partition count of all topics but facts; raises StateMismatch if one is missing or counts differ."""
     found = await check_topics(settings)
     missing = [name for name, count in found.items() if count is None]
     if missing:
         raise StateMismatch(f"no topic {', '.join(missing)}", CREATE_TOPICS)
-    if len(set(found.values())) > 1:
-        counts = ", ".join(f"{name} {count}" for name, count in found.items())
+    if len(set(alike(found, settings).values())) > 1:
+        counts = ", ".join(f"{name} {count}" for name, count in alike(found, settings).items())
         raise StateMismatch(f"partition counts differ: {counts}", "all topics of an app need the same count")
     return found[settings.touchpoints] or 0
 
@@ -132,10 +148,14 @@ def _refuse_other_counts(found: dict[str, int | None], partitions: int) -> None:
 
 
 async def _limit_bytes(admin: Any, topic: str) -> int:
-    wanted = ConfigResource(ConfigResourceType.TOPIC, topic, {"max.message.bytes": None})
+    return int(await _config(admin, topic, "max.message.bytes"))
+
+
+async def _config(admin: Any, topic: str, key: str) -> str:
+    wanted = ConfigResource(ConfigResourceType.TOPIC, topic, {key: None})
     [response] = await admin.describe_configs([wanted])
     [(_code, _message, _type, _name, [(_key, value, *_rest)])] = response.resources
-    return int(value)
+    return str(value)
 
 
 async def _create(admin: Any, specs: list[TopicSpec], replication_factor: int) -> None:
@@ -159,4 +179,4 @@ async def _wait_until_visible(admin: Any, settings: Settings, partitions: int) -
         while None in found.values():
             await asyncio.sleep(0.05)
             found = await _counts(admin, settings)
-    _refuse_other_counts(found, partitions)  # another process may have made some at the same time
+    _refuse_other_counts(alike(found, settings), partitions)  # another process may have made some at the same time

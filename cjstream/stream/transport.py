@@ -60,6 +60,7 @@ class BatchConsumer(driver.Consumer):  # type: ignore[misc]
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self._batched: set[str] = self.app.batched_topics
+        self._facts: str = self.app.settings.facts
         self._applied: dict[TP, int] = {}  # next offset to commit, of batched partitions
         self._room, self._fetched = asyncio.Event(), asyncio.Event()
         self._fetched.set()
@@ -114,15 +115,18 @@ class BatchConsumer(driver.Consumer):  # type: ignore[misc]
 
     def _messages(self, records: Mapping[TP, list[Any]], generation: int) -> Iterator[tuple[TP, Any]]:
         for tp, rows in records.items():
-            if tp.topic in self._batched:
-                for start in range(0, len(rows), CHUNK_RECORDS):
-                    yield tp, _chunk(tp, rows[start : start + CHUNK_RECORDS], generation)
-            else:
+            chunks = [rows[start : start + CHUNK_RECORDS] for start in range(0, len(rows), CHUNK_RECORDS)]
+            if tp.topic not in self._batched:
                 self._parked.setdefault(tp, deque()).extend(rows)
+            elif tp.topic == self._facts:  # its agent waits for acks, which nobody else should
+                self._parked.setdefault(tp, deque()).extend(chunks)
+            else:
+                yield from ((tp, _chunk(tp, chunk, generation)) for chunk in chunks)
         for tp, parked in list(self._parked.items()):
             self.app.monitor.track_tp_end_offset(tp, self.highwater(tp))
             for _ in range(min(len(parked), self._room_for(tp))):
-                yield tp, self._to_message(tp, parked.popleft())
+                item = parked.popleft()
+                yield tp, _chunk(tp, item, generation) if isinstance(item, list) else self._to_message(tp, item)
             if not parked:
                 self._parked.pop(tp, None)
 
@@ -159,7 +163,10 @@ class BatchConsumer(driver.Consumer):  # type: ignore[misc]
     # then takes for applied. So input waits for the end of all that, and the seek for the end of a fetch under way.
 
     async def perform_seek(self) -> None:
-        """Go back to the committed offsets; to the start of the log where none is, which Faust leaves out."""
+        """Go back to the committed offsets; to the start of the log where none is, which Faust leaves out.
+
+        Of facts only the table of facts knows what was read: a committed offset says nothing of what it holds.
+        """
         await self._fetched.wait()
         self._parked.clear()
         self._read.clear()
@@ -169,6 +176,10 @@ class BatchConsumer(driver.Consumer):  # type: ignore[misc]
         if fresh := [TopicPartition(*tp) for tp in uncommitted if not self._is_changelog_tp(tp)]:
             with suppress(IllegalStateError):  # a rebalance has taken one away, and will seek again
                 await self._thread.seek_to_beginning(*fresh)
+        positions = {tp: self.app.facts.position(tp.partition) for tp in self.assignment() if tp.topic == self._facts}
+        if positions:
+            with suppress(IllegalStateError):
+                await self._thread.seek_wait(positions)
 
     def pause_partitions(self, tps: Iterable[TP]) -> None:
         """Fetch from these partitions no more."""
@@ -275,6 +286,10 @@ class BatchConsumer(driver.Consumer):  # type: ignore[misc]
         """Return whether applied offsets wait for their commit."""
         return any(offset > (self._committed_offset[tp] or 0) for tp, offset in list(self._applied.items()))
 
+    def committed(self, tp: TP) -> int:
+        """Return the committed offset of a partition as far as we know; 0: none is."""
+        return self._committed_offset.get(tp) or 0
+
     # -- rebalance
 
     async def on_partitions_revoked(self, revoked: set[TP]) -> None:
@@ -288,6 +303,7 @@ class BatchConsumer(driver.Consumer):  # type: ignore[misc]
     async def on_partitions_assigned(self, assigned: set[TP], generation_id: int = 0) -> None:
         """Take note of our member id and generation, then let Faust restore and resume."""
         self.app.membership.joined()
+        self.app.facts.keep({tp.partition for tp in assigned if tp.topic == self._facts})
         await super().on_partitions_assigned(assigned, generation_id)
 
     async def wait_empty(self) -> None:
