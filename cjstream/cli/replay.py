@@ -4,6 +4,7 @@ import asyncio
 import gc
 import gzip
 import multiprocessing
+import re
 import zlib
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -15,15 +16,18 @@ from pathlib import Path
 from typing import IO, Any, cast
 from zlib import crc32
 
+from cjstream import sentiment
 from cjstream.cli.send import key_of
 from cjstream.core.analysis import Fold, Report
 from cjstream.core.definition import compile_definition
-from cjstream.core.touchpoint import Erasure, Rejection, Touchpoint
+from cjstream.core.gathering import Slicing
+from cjstream.core.touchpoint import Erasure, Rejection, Touchpoint, parse
 from cjstream.errors import CjstreamError, ConfigError
-from cjstream.ingest.codec import decode
+from cjstream.ingest.codec import decode, json_object
 from cjstream.kafka import read_batches
 from cjstream.settings import Settings
 
+PLAIN_ID = re.compile(rb'"customer_id"\s*:\s*"([^"]*)"')
 LINES = 2_000  # decoded at a time, between two reports of progress
 Item = Touchpoint | Erasure | Rejection
 Show = Callable[[int], None]
@@ -33,10 +37,12 @@ Show = Callable[[int], None]
 class Job:
     """What one process folds: of a file the customers of its `share` of `shares`, of the input topic its partitions.
 
-    `definitions` as plain data, since compiled ones do not travel. A process without `settings` reads `file`.
+    `worlds`: sets of definitions that run together, as plain data, since compiled ones do not travel. A process without
+    `settings` reads `file`. With a `slicing` the measures are gathered; `scorer` names what tells the sentiment of a
+    text.
     """
 
-    definitions: Sequence[Mapping[str, Any]]
+    worlds: Sequence[Sequence[Mapping[str, Any]]]
     since_ms: int | None = None
     until_ms: int | None = None
     interval_ms: int | None = None
@@ -45,11 +51,13 @@ class Job:
     shares: int = 1
     settings: Settings | None = None
     partitions: Sequence[int] = ()
+    slicing: Slicing | None = None
+    scorer: str = sentiment.NONE
 
 
 @dataclass
 class Replayed:
-    """A report per definition; what was no touchpoint, by reason; how many were taken, and the newest one's time."""
+    """A report per world; what was no touchpoint, by reason; how many were taken, and the newest one's time."""
 
     reports: list[Report] = field(default_factory=list)
     rejected: Counter[str] = field(default_factory=Counter)
@@ -91,26 +99,36 @@ class Part:
 
     def __init__(self, job: Job) -> None:
         self._job, self._replayed = job, Replayed()
-        span = {"since_ms": job.since_ms, "until_ms": job.until_ms, "interval_ms": job.interval_ms}
-        self._folds = [Fold([compile_definition(data)], **span) for data in job.definitions]
+        worlds = [[compile_definition(data) for data in world] for world in job.worlds]
+        asks_sentiment = any(definition.asks_sentiment for world in worlds for definition in world)
+        scorer = sentiment.load(job.scorer) if asks_sentiment else None
+        self._folds = [
+            Fold(
+                world,
+                since_ms=job.since_ms,
+                until_ms=job.until_ms,
+                interval_ms=job.interval_ms,
+                slicing=job.slicing,
+                scorer=scorer,
+            )
+            for world in worlds
+        ]
 
     def run(self, show: Show) -> int | None:
         """Fold the whole log; return the time of the newest touchpoint taken."""
-        gc.disable()  # what is kept holds no cycles, and the collector would look through it again and again
-        try:
+        with _without_collector():
             for items, read in _topic(self._job) if self._job.settings is not None else _file(self._job):
                 self._feed(items)
                 show(read)
-        finally:
-            gc.enable()
         return self._folds[0].newest_ms
 
     def _feed(self, items: Iterable[Item]) -> None:
+        feeds = [fold.feed for fold in self._folds]
         for item in items:
             if isinstance(item, Touchpoint):
                 self._replayed.touchpoints += 1
-                for fold in self._folds:
-                    fold.feed(item)
+                for feed in feeds:
+                    feed(item)
             elif isinstance(item, Rejection):
                 self._replayed.rejected[item.reason] += 1
             else:
@@ -119,8 +137,18 @@ class Part:
 
     def finish(self, as_of_ms: int | None) -> Replayed:
         """Return what the job adds up to."""
-        self._replayed.reports = [fold.finish(as_of_ms) for fold in self._folds]
+        with _without_collector():
+            self._replayed.reports = [fold.finish(as_of_ms) for fold in self._folds]
         return self._replayed
+
+
+@contextmanager
+def _without_collector() -> Iterator[None]:
+    gc.disable()  # what is kept holds no cycles, and the collector would look through it again and again
+    try:
+        yield
+    finally:
+        gc.enable()
 
 
 def _file(job: Job) -> Iterator[tuple[list[Item], int]]:
@@ -142,9 +170,15 @@ def _mine(lines: Iterable[bytes], job: Job) -> Iterator[Item]:
         value = line.rstrip(b"\r\n")
         if not value.strip():
             continue
-        key = key_of(value)
-        if job.shares == 1 or crc32(key or b"") % job.shares == job.share:
-            yield decode(key, value, None, 0)
+        if job.shares == 1 or crc32(_customer_of(value)) % job.shares == job.share:
+            fields = json_object(value)
+            yield fields if isinstance(fields, Rejection) else parse(fields, crc32(value), None, 0)
+
+
+def _customer_of(value: bytes) -> bytes:
+    """Return the customer id in a line, without decoding the line where its one mention of a customer is plain."""
+    found = PLAIN_ID.findall(value) if b"\\" not in value else ()
+    return found[0] if len(found) == 1 else key_of(value) or b""
 
 
 def _topic(job: Job) -> Iterator[tuple[list[Item], int]]:

@@ -4,15 +4,15 @@ from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 from rich.console import Console
-from rich.table import Table
 
+from cjstream.cli.figures_data import figures_data
 from cjstream.cli.replay import Replayed
+from cjstream.cli.tables import table, value
 from cjstream.core.analysis import Report
-from cjstream.core.comparison import COUNT, SHARE, Number, Row, Section, compare
+from cjstream.core.comparison import SHARE, Row, Section, compare
 from cjstream.core.definition import EXIT, JourneyDefinition, title_of
 from cjstream.core.figures import JourneyReport
 from cjstream.core.lifecycle import Interval
-from cjstream.core.outputs import OUTCOMES
 from cjstream.core.times import format_time
 
 Definitions = Sequence[JourneyDefinition]  # A and B
@@ -50,7 +50,6 @@ HEADINGS = {
     "refused": Heading("Moves refused", "reason"),
 }
 LANGUAGE = "en"  # of what is printed
-UNITS = ((86_400, "d"), (3_600, "h"), (60, "min"), (1, "s"))
 
 
 def print_report(log: str, replayed: Replayed, definitions: Definitions) -> None:
@@ -93,11 +92,11 @@ def _verdicts(report: Report) -> str:
 def _print_section(console: Console, section: Section) -> None:
     heading = HEADINGS[section.name]
     console.print(f"\n{heading.title}", style="bold")
-    table = _table(heading.labels, "A", "B", "difference")
+    shown = table(heading.labels, "A", "B", "difference")
     for row in section.rows:
         if section.name != "moves" or row.a or row.b:
-            table.add_row(row.label, _value(row.a, row.unit), _value(row.b, row.unit), _difference(row))
-    console.print(table)
+            shown.add_row(row.label, value(row.a, row.unit), value(row.b, row.unit), _difference(row))
+    console.print(shown)
     if heading.note:
         console.print(heading.note, style="bright_black", highlight=False)
 
@@ -116,33 +115,17 @@ def _print_lifecycle(console: Console, names: str, rows: Sequence[Interval]) -> 
     if not rows:
         return
     console.print(f"\nCustomers by interval, {names}", style="bold")
-    table = _table("from", "new", "returning", "resurrecting", "dormant")
+    shown = table("from", "new", "returning", "resurrecting", "dormant")
     for row in rows:
         start = format_time(row.start_ms)[:10] + ("" if row.is_over else " (not over)")
-        table.add_row(start, *(f"{count:,}" for count in row[3:]))
-    console.print(table)
+        shown.add_row(start, *(f"{count:,}" for count in row[3:]))
+    console.print(shown)
     console.print(
         "New: for the first time in this log; returning: active in the interval before too; resurrecting: back after "
         "a pause; dormant: active in the interval before, not in this one.",
         style="bright_black",
         highlight=False,
     )
-
-
-def _table(first: str, *others: str) -> Table:
-    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
-    table.add_column(first, overflow="fold")
-    for name in others:
-        table.add_column(name, justify="right")
-    return table
-
-
-def _value(value: Number | None, unit: str) -> str:
-    if value is None:
-        return "-"
-    if unit == COUNT:
-        return f"{value:,}"
-    return f"{value:.1%}" if unit == SHARE else duration(value)
 
 
 def _difference(row: Row) -> str:
@@ -152,19 +135,7 @@ def _difference(row: Row) -> str:
     sign = "+" if change > 0 else "-"
     if row.unit == SHARE:
         return f"{sign}{abs(change) * 100:.1f} points" if round(abs(change), 3) else "="
-    return f"{sign}{_value(abs(change), row.unit)}" if change else "="
-
-
-def duration(seconds: Number) -> str:
-    """Return a time for people, in its two largest units: `30 d 13 h`, `4 min 6 s`, `0.5 s`."""
-    if seconds < 1:
-        return f"{seconds:g} s"
-    rest, told = round(seconds), list[str]()
-    for size, unit in UNITS:
-        count, rest = divmod(rest, size)
-        if count or told:
-            told.append(f"{count} {unit}" if count else "")
-    return " ".join(filter(None, told[:2]))
+    return f"{sign}{value(abs(change), row.unit)}" if change else "="
 
 
 def as_data(log: str, replayed: Replayed, definitions: Definitions) -> dict[str, Any]:
@@ -184,7 +155,6 @@ def as_data(log: str, replayed: Replayed, definitions: Definitions) -> dict[str,
 
 def _side(report: Report, definition: JourneyDefinition) -> dict[str, Any]:
     journey = _journey(report)
-    moves = sorted(journey.moves.items(), key=lambda item: (-item[1], str(item[0])))
     return {
         "journey": journey.journey,
         "definition": journey.definition,
@@ -192,30 +162,9 @@ def _side(report: Report, definition: JourneyDefinition) -> dict[str, Any]:
         "touchpoints": dict(sorted(report.touchpoints.items())),
         "refused": dict(sorted(journey.refused.items())),
         "erased": report.erased,
-        "customers": {outcome: journey.customers[outcome] for outcome in OUTCOMES},
-        "runs": {"entered": journey.entered, **{outcome: journey.outcomes[outcome] for outcome in OUTCOMES}},
-        "late_conversions": journey.late_conversions,
-        "conversion_rate": journey.conversion_rate,
-        "mature_conversion_rate": journey.mature_conversion_rate,
-        "time_to_convert": journey.time_to_convert()._asdict(),
-        "most_leave_at": journey.most_leave_at,
-        "population": _population(journey),
-        "funnel": [{**step._asdict(), "dwell": journey.time_in(step.stage)._asdict()} for step in journey.funnel()],
-        "moves": [{"from": start, "to": end, "kind": kind, "count": count} for (start, end, kind), count in moves],
+        **figures_data(journey),
         "lifecycle": [_interval(row) for row in report.intervals()],
     }
-
-
-def _population(journey: JourneyReport) -> list[dict[str, Any]]:
-    found = []
-    for stage in (*journey.stages, None):
-        for name, counts in (("here", journey.here), ("furthest", journey.furthest)):
-            found += [
-                {"customers": name, "stage": stage, "outcome": outcome, "count": count}
-                for (where, outcome), count in sorted(counts.items(), key=str)
-                if where == stage
-            ]
-    return found
 
 
 def _interval(row: Interval) -> dict[str, Any]:

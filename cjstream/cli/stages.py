@@ -34,22 +34,21 @@ def command(as_json: bool) -> None:
 
 
 async def _show(config: Settings, as_json: bool) -> None:
-    newest = await _newest(config)
+    newest = await read_newest(config)
     if as_json:
         sys.stdout.buffer.writelines(value + b"\n" for value, _ in newest)
     else:
         await _print_funnels(config, newest)
 
 
-async def _newest(config: Settings) -> list[tuple[bytes, int]]:
-    """Return the newest value of each customer, and its partition."""
-    newest: dict[bytes | None, tuple[bytes, int]] = {}
-    async for record in kafka.read_topic(config, config.stage_current):
-        if record.value is None:
-            newest.pop(record.key, None)
-        else:
-            newest[record.key] = record.value, record.partition
-    return list(newest.values())
+async def read_newest(config: Settings) -> list[tuple[bytes, int]]:
+    """Return the newest value of each customer on the topic of current stages, and its partition."""
+    newest: dict[bytes | None, tuple[bytes | None, int]] = {}
+    async with aclosing(kafka.read_batches(config, config.stage_current)) as batches:
+        async for records in batches:
+            for record in records:
+                newest[record.key] = record.value, record.partition
+    return [(value, partition) for value, partition in newest.values() if value is not None]
 
 
 async def _print_funnels(config: Settings, newest: Iterable[tuple[bytes, int]]) -> None:
@@ -61,7 +60,7 @@ async def _print_funnels(config: Settings, newest: Iterable[tuple[bytes, int]]) 
             partitions[current["definition"]] = partition
     for journey, customers in journeys.items():
         [(definition, _)] = Counter(one["definition"] for one in customers).most_common(1)
-        order = await _stage_order(config, definition, partitions[definition])
+        order = await read_stage_order(config, definition, partitions[definition])
         count = Counter(one["outcome"] for one in customers)
         outcomes = f"{count['converted']} converted, {count[DROPPED]} dropped, {count['in_progress']} in progress"
         click.echo(f"{journey}: {len(customers)} customers, {outcomes}")
@@ -73,7 +72,7 @@ async def _print_funnels(config: Settings, newest: Iterable[tuple[bytes, int]]) 
             console.print(_leavers(dropped, order))
 
 
-async def _stage_order(config: Settings, definition: str, partition: int) -> list[str]:
+async def read_stage_order(config: Settings, definition: str, partition: int) -> list[str]:
     """Return all stages of a definition, the first ones first; none if the changelog does not hold it.
 
     Who reads stages may not have the file; the changelog keeps a definition from its first use on, so near its start.

@@ -6,7 +6,7 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
-from cjstream.cli.replay_diff_view import duration
+from cjstream.cli.tables import duration
 from cjstream.core.explain import Standing, Stay
 from cjstream.core.retrace import Line
 

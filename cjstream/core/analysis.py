@@ -10,10 +10,17 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 
 from cjstream.core.definition import JourneyDefinition
-from cjstream.core.engine import Journeys, advance, erase, expire, returning
+from cjstream.core.engine import APPLIED, DUPLICATE, Journeys, Step, advance, erase, expire, returning
 from cjstream.core.figures import JourneyReport
-from cjstream.core.history import Analysed, History
+from cjstream.core.gathering import CHANNEL, DEVICE, Gathering, Sliced, Slicing
+from cjstream.core.history import Analysed, History, finish_free
+from cjstream.core.lean import lean
 from cjstream.core.lifecycle import Counts, Interval, intervals, kinds_of, note
+from cjstream.core.measures.customer_log import CustomerLog
+from cjstream.core.measures.sentiment import Scorer
+from cjstream.core.origins import Origins
+from cjstream.core.outputs import Signal
+from cjstream.core.runs import Whose
 from cjstream.core.state import CustomerState
 from cjstream.core.touchpoint import Erasure, Touchpoint
 
@@ -25,7 +32,8 @@ class Report:
     """What a log adds up to, as of `as_of_ms` (None: no touchpoint was fed).
 
     `touchpoints`: by verdict. `outside`: touchpoints that were left out, as their time is not in the range asked for.
-    `erased`: customers who were forgotten; they are counted in no journey. `lifecycle`: see there.
+    `erased`: customers who were forgotten; they are counted in no journey, but what their touchpoints came to before
+    stays counted. `lifecycle`: see there. `gathered`: what was asked for beside the figures of `journeys`, by journey.
     """
 
     as_of_ms: int | None = None
@@ -36,6 +44,7 @@ class Report:
     erased: int = 0
     journeys: dict[str, JourneyReport] = field(default_factory=dict)
     lifecycle: Counts = field(default_factory=Counter)
+    gathered: dict[str, Sliced] = field(default_factory=dict)
 
     def merge(self, other: "Report") -> None:
         """Add the report of other customers, of the same definitions, as of the same moment."""
@@ -44,7 +53,10 @@ class Report:
         self.outside += other.outside
         self.erased += other.erased
         for name, journey in self.journeys.items():
-            journey.merge(other.journeys[name])
+            if name in self.gathered:
+                self.gathered[name].merge(other.gathered[name])
+            else:
+                journey.merge(other.journeys[name])
 
     def intervals(self) -> list[Interval]:
         """Return the lifecycle of the customers; empty if no interval was asked for."""
@@ -56,7 +68,8 @@ class Report:
 class Fold:
     """Customers advanced touchpoint by touchpoint under one set of definitions.
 
-    Takes touchpoints with since_ms <= event time < until_ms; a customer begins with the first one taken.
+    Takes touchpoints with since_ms <= event time < until_ms; a customer begins with the first one taken. With a
+    `slicing` the measures are gathered too, in slices if it asks for any.
     """
 
     def __init__(
@@ -66,16 +79,29 @@ class Fold:
         since_ms: int | None = None,
         until_ms: int | None = None,
         interval_ms: int | None = None,
+        slicing: Slicing | None = None,
+        scorer: Scorer | None = None,
     ) -> None:
-        self._journeys = Journeys.of(definitions)
+        self._origin = slicing.by if slicing is not None and slicing.by in (CHANNEL, DEVICE) else None
+        known = list(definitions)
+        journeys = Journeys.of(known if slicing is None else map(lean, known), scorer=scorer)
+        self._journeys = replace(journeys, tells_current=False, tells_moves=self._origin is not None)
         self._since_ms, self._until_ms = since_ms or 0, until_ms
         self._customers: dict[str, _Customer] = {}
         self._position = 0
         self.newest_ms: int | None = None  # of the touchpoints taken
-        self._report = Report(interval_ms=interval_ms, origin_ms=self._since_ms)
-        active = self._journeys.active
-        self._report.journeys = {name: JourneyReport.of(each) for name, each in active.items()}
-        self._analysed = {name: Analysed(active[name], each) for name, each in self._report.journeys.items()}
+        self._report = report = Report(interval_ms=interval_ms, origin_ms=self._since_ms)
+        active = {each.journey: each for each in known}
+        report.journeys = {name: JourneyReport.of(each) for name, each in active.items()}
+        asked = () if slicing is None else active.items()
+        gatherings = [Gathering(each, report.journeys[name], slicing or Slicing()) for name, each in asked]
+        report.gathered = {each.name: each.sliced for each in gatherings}
+        self._gatherings = list(enumerate(gatherings))
+        self._takers = {each.name: each.signal for each in gatherings if each.takes_signals}
+        self._lateness_ms = max((each.lateness_ms for each in active.values()), default=0)
+        analysed = [Analysed(each, report.journeys[name], bool(asked)) for name, each in active.items()]
+        self._free = [each for each in analysed if each.definition.order_free]
+        self._traced = {each.definition.journey: each for each in analysed if not each.definition.order_free}
 
     def feed(self, touchpoint: Touchpoint) -> None:
         """Take the next touchpoint of the log."""
@@ -87,19 +113,43 @@ class Fold:
             self.newest_ms = at_ms
         customer = self._customers.get(touchpoint.customer_id)
         if customer is None:
-            customer = self._customers[touchpoint.customer_id] = _Customer(CustomerState())
+            customer = self._customers[touchpoint.customer_id] = self._customer(CustomerState())
         self._position += 1
         before = customer.state
         step = advance(before, touchpoint, (0, self._position), self._journeys)
         report.touchpoints[step.verdict] += 1
-        for journey, reason in step.refused:
-            report.journeys[journey].refused[reason] += 1
+        if step.refused:
+            for journey, reason in step.refused:
+                report.journeys[journey].refused[reason] += 1
         if report.interval_ms is not None and touchpoint.by_customer and not self._is_noise(step.refused):
             note(customer.active, (at_ms - report.origin_ms) // report.interval_ms)
         if step.state is not None:
             customer.state = step.state
-            is_in_order = at_ms > max(before.newest_ms, before.heard_ms)
-            customer.history.take(before, step, self._analysed, is_in_order=is_in_order)
+            if self._traced:
+                is_in_order = at_ms > max(before.newest_ms, before.heard_ms)
+                customer.history.take(before, step, self._traced, is_in_order=is_in_order)
+            if self._gatherings and step.verdict != DUPLICATE:
+                self._gather(customer, step)
+
+    def _gather(self, customer: "_Customer", step: Step) -> None:
+        touchpoint, state, refused = step.touchpoint, customer.state, step.refused
+        assert touchpoint is not None, "neither a duplicate nor erased"
+        for place, gathering in self._gatherings:
+            if not refused or (gathering.name, IGNORED_BY_RULE) not in refused:
+                gathering.touch(touchpoint, state, customer.logs[place])
+        if step.outputs and self._takers:
+            self._signal(step)
+        if self._origin is not None and step.verdict == APPLIED:
+            value = touchpoint.fields.get(self._origin)
+            customer.origins.note(touchpoint, value, step.outputs, state.newest_ms - self._lateness_ms)
+
+    def _signal(self, step: Step) -> None:
+        for output in step.outputs:
+            if type(output) is Signal and output.journey in self._takers:
+                self._takers[output.journey](output)
+
+    def _customer(self, state: CustomerState) -> "_Customer":
+        return _Customer(state, [CustomerLog(each.watch) for _, each in self._gatherings])
 
     def forget(self, erasure: Erasure) -> None:
         """Erase a customer, as the null record of the log says."""
@@ -108,7 +158,7 @@ class Fold:
         erased = erase(customer.state if customer is not None else None, None, erasure, (0, self._position))
         assert erased is not None, "positions rise"
         self._report.erased += customer is not None and bool(customer.state.recent)
-        self._customers[erasure.customer_id] = _Customer(returning(erased.marker))
+        self._customers[erasure.customer_id] = self._customer(returning(erased.marker))
 
     def finish(self, as_of_ms: int | None = None) -> Report:
         """Return the report; nothing can be fed afterwards. `as_of_ms`: `newest_ms`, the default, or later."""
@@ -123,11 +173,19 @@ class Fold:
 
     def _finish(self, customer_id: str, customer: "_Customer", as_of_ms: int, at_once: Journeys) -> None:
         report, state = self._report, customer.state
-        step = expire(state, customer_id, as_of_ms, at_once)
-        if step.state is not None:
-            customer.history.take(state, step, self._analysed, is_in_order=True)
-            state = step.state
-        customer.history.finish(state, self._analysed)
+        if at_once.has_deadlines:
+            step = expire(state, customer_id, as_of_ms, at_once)
+            if step.state is not None:
+                customer.history.take(state, step, self._traced, is_in_order=True)
+                self._signal(step)
+                state = step.state
+        whose = Whose(customer_id, state.persona.value if state.persona is not None else None, as_of_ms)
+        runs = customer.history.finish(state, whose, self._traced) if self._traced else {}
+        for journey in self._free:
+            finish_free(state, whose, journey, runs)
+        if state.recent:  # else nothing is known of the customer but that there was one
+            for place, gathering in self._gatherings:
+                gathering.finish(customer.logs[place], runs.get(gathering.name, ()), customer.origins)
         if report.interval_ms is not None:
             last = (as_of_ms - report.origin_ms) // report.interval_ms
             report.lifecycle.update(kinds_of(customer.active, last))
@@ -137,14 +195,16 @@ class Fold:
 
 
 class _Customer:
-    __slots__ = ("active", "history", "state")
+    __slots__ = ("active", "history", "logs", "origins", "state")
 
-    def __init__(self, state: CustomerState) -> None:
-        self.state = state
+    def __init__(self, state: CustomerState, logs: list[CustomerLog]) -> None:
+        self.state, self.logs = state, logs
         self.history = History({name: journey.sequence for name, journey in state.journeys.items()})
+        self.origins = Origins()
         self.active: list[int] = []  # numbers of the intervals in which the customer was active
 
 
 def _without_lateness(journeys: Journeys) -> Journeys:
     """Return the journeys for the end of a log, when nothing can come any more: a deadline passes when it is due."""
-    return Journeys.of(replace(definition, lateness_ms=0) for definition in journeys.active.values())
+    at_once = Journeys.of(replace(definition, lateness_ms=0) for definition in journeys.active.values())
+    return replace(at_once, tells_current=False, tells_moves=False)

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field, fields
 from typing import NamedTuple, Self
 
 from cjstream.core.definition import JourneyDefinition
+from cjstream.core.measures.run import Run
 from cjstream.core.outputs import OUTCOMES
 
 IN_PROGRESS, CONVERTED, DROPPED = OUTCOMES
@@ -76,6 +77,25 @@ class JourneyReport:
             stays_ms = self.stays_ms[stage] = array("q")
         stays_ms.append(stay_ms)
 
+    def ended(self, furthest: str, outcome: str, left: str, to_convert_ms: int, *, is_late: bool) -> None:
+        """Count a run. `left` is of one that was dropped, `to_convert_ms` of one that converted."""
+        self.runs[furthest, outcome] += 1
+        self.late_conversions += is_late
+        if outcome == DROPPED:
+            self.left[left] += 1
+        elif outcome == CONVERTED:
+            self.to_convert_ms.append(to_convert_ms)
+
+    def run(self, run: Run) -> None:
+        """Count a run and its visits, all but its moves: how it came from one stage to another is not told."""
+        furthest = max(run.stages, key=self.stages.index)
+        to_convert_ms = (run.converted_ms or 0) - run.entered_ms[0]
+        self.ended(furthest, run.outcome, run.left or "", to_convert_ms, is_late=False)
+        for place, stage in enumerate(run.stages[:-1]):
+            self.stayed(stage, run.entered_ms[place + 1] - run.entered_ms[place])
+        if not run.is_inside:
+            self.stayed(run.stages[-1], run.ended_ms - run.entered_ms[-1])
+
     def merge(self, other: "JourneyReport") -> None:
         """Add what other customers did under the same definition."""
         for each in fields(self):
@@ -111,6 +131,15 @@ class JourneyReport:
     def most_leave_at(self) -> str | None:
         """The stage that most dropped runs were in, the first one of several; None if none was dropped."""
         return max((stage for stage in self.stages if self.left[stage]), key=self.left.__getitem__, default=None)
+
+    @property
+    def most_stop_at(self) -> str | None:
+        """The stage that most runs came to and no further, of those that did not convert; None if there are none.
+
+        The highest stage is left out: there is nothing further. Of several stages the first one.
+        """
+        stopped = {stage: sum(self.runs[stage, each] for each in (IN_PROGRESS, DROPPED)) for stage in self.stages[:-1]}
+        return max((stage for stage in stopped if stopped[stage]), key=stopped.__getitem__, default=None)
 
     def funnel(self) -> list[Step]:
         """Return the stages in their order, with how many runs reached each, and which share of those before."""

@@ -12,6 +12,7 @@ from cjstream.core.definition import JourneyDefinition
 from cjstream.core.figures import CONVERTED, DROPPED, IN_PROGRESS, JourneyReport
 from cjstream.core.fold import Fold
 from cjstream.core.logged import base_of
+from cjstream.core.measures.run import Run
 from cjstream.core.moves import told
 from cjstream.core.paths import CORRECTION, Path, PathVisit
 from cjstream.core.policies import EVERY
@@ -31,19 +32,35 @@ class Result(NamedTuple):
     is_late: bool = False
 
 
+class Whose(NamedTuple):
+    """The customer that runs are of, in the end."""
+
+    customer_id: str
+    persona: str | None
+    as_of_ms: int
+
+
 class Runs:
-    """Takes note of states, and counts visits in the order of time: `settle` some, `finish` all."""
+    """Takes note of states, and counts visits in the order of time: `settle` some, `finish` all.
 
-    __slots__ = ("_before", "_definition", "_entered_ms", "_furthest", "_left", "_results", "_round", "best", "path")
+    `ended`: the runs that were counted, as yet of nobody; kept only if `keeps_runs`.
+    """
 
-    def __init__(self, definition: JourneyDefinition, path: Path) -> None:
+    __slots__ = (
+        "_before", "_definition", "_entered_ms", "_furthest", "_left", "_real", "_results", "_round", "_start_ms",
+        "best", "ended", "path",
+    )  # fmt: skip
+
+    def __init__(self, definition: JourneyDefinition, path: Path, *, keeps_runs: bool = False) -> None:
         self.path = path
+        self.ended: list[Run] | None = [] if keeps_runs else None
         self.best: str | None = None  # outcome of the runs that were counted
         self._definition = definition
         self._results: dict[int, Result] = {}  # by round, as far as known
         self._before: PathVisit | None = None  # the last visit that was counted, and the run that it belongs to
         self._round = -1
-        self._entered_ms, self._furthest, self._left = 0, "", ""
+        self._start_ms, self._furthest, self._left = 0, "", ""
+        self._real, self._entered_ms = list[str](), list[int]()  # visits of the run that were no inferred ones
 
     def take(self, old: Instance | None, new: Instance) -> None:
         """Take note of a step from one state of the instance to another that may tell of other rounds."""
@@ -67,12 +84,14 @@ class Runs:
             self.take(None, instance)
             self._count(self.path.settle(final), report)
 
-    def finish(self, instance: Instance, report: JourneyReport) -> None:
+    def finish(self, instance: Instance, report: JourneyReport, now_ms: int) -> None:
         """Count all that is not counted yet, as of this state."""
         self.name_moves(instance)
         self._results[instance.round] = result_of(instance)
         self._count(self.path.settle(len(self.path.visits)), report)
-        self._end_run(report, is_newest=True)
+        self._end_run(report, now_ms, is_newest=True)
+        if self.ended is not None:
+            self.ended = [run._replace(instance=instance.key, round=n) for n, run in enumerate(self.ended, 1)]
 
     def _count(self, visits: Iterable[PathVisit], report: JourneyReport) -> None:
         for visit in visits:
@@ -81,10 +100,14 @@ class Runs:
             if before is not None and before.stage is not None and not before.inferred:
                 report.stayed(before.stage, visit.entered_ms - before.entered_ms)
             if visit.kind in BEGINNINGS:
-                self._end_run(report, is_newest=False)
-                self._round, self._entered_ms, self._furthest = self._round + 1, visit.entered_ms, visit.stage or ""
+                self._end_run(report, visit.entered_ms, is_newest=False)
+                self._round, self._start_ms, self._furthest = self._round + 1, visit.entered_ms, visit.stage or ""
+                self._real, self._entered_ms = [], []
             if visit.stage is not None:
                 self._furthest = max(self._furthest, visit.stage, key=report.stages.index)
+                if not visit.inferred:
+                    self._real.append(visit.stage)
+                    self._entered_ms.append(visit.entered_ms)
                 self._left = visit.stage if self._is_before_drop(visit) else self._left
             self._before = visit
 
@@ -94,20 +117,28 @@ class Runs:
         at_ms = result.at_ms if result.outcome == DROPPED else MAX_MS
         return visit.entered_ms < at_ms or (visit.entered_ms == at_ms and visit.kind != TIMEOUT)
 
-    def _end_run(self, report: JourneyReport, *, is_newest: bool) -> None:
+    def _end_run(self, report: JourneyReport, now_ms: int, *, is_newest: bool) -> None:
         """Count a run. One that is over cannot convert any more: it is dropped, also if a new round ended it."""
-        if self._before is None:
+        last = self._before
+        if last is None:
             return
-        is_over = not is_newest or self._before.stage is None
+        is_inside = is_newest and last.stage is not None
         result = self._results.pop(self._round, Result())
-        became = DROPPED if result.outcome == IN_PROGRESS and is_over else result.outcome
-        report.runs[self._furthest, became] += 1
-        report.late_conversions += result.is_late
-        if became == DROPPED:
-            report.left[self._left] += 1
-        elif became == CONVERTED:
-            report.to_convert_ms.append(result.at_ms - self._entered_ms)
+        became = DROPPED if result.outcome == IN_PROGRESS and not is_inside else result.outcome
+        report.ended(self._furthest, became, self._left, result.at_ms - self._start_ms, is_late=result.is_late)
         self.best = best_of((self.best, became))
+        if self.ended is not None:
+            ended_ms = now_ms if last.stage is not None else last.entered_ms
+            self.ended.append(self._run(became, result.at_ms, ended_ms, is_inside=is_inside))
+
+    def _run(self, became: str, at_ms: int, ended_ms: int, *, is_inside: bool) -> Run:
+        return Run(
+            tuple(self._real), tuple(self._entered_ms), ended_ms, is_inside, became,
+            at_ms if became == CONVERTED else None,
+            min(at_ms, ended_ms) if became == DROPPED else None,
+            self._left if became == DROPPED else None,
+            None, "", 0,
+        )  # fmt: skip
 
 
 def best_of(outcomes: Iterable[str | None]) -> str | None:

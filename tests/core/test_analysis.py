@@ -245,6 +245,14 @@ def test_a_round_that_a_new_one_takes_the_place_of_is_dropped_where_it_stood() -
     assert found.time_to_convert().median_seconds == 3600
 
 
+def test_a_late_conversion_of_an_earlier_round_is_found_in_the_log() -> None:
+    data = journey(reentry="every", goal={"on": "x"}, window="1h", lateness="9d")
+    log = [hours(str(n), *each) for n, each in enumerate([("a", 0), ("x", 3), ("b", 4), ("a", 6), ("b", 5)])]
+    found = the(reported(data, log))
+    assert found.runs == {("b", "dropped"): 1, ("a", "in_progress"): 1}
+    assert found.late_conversions == 1
+
+
 def test_moves_have_their_kinds_also_when_a_correction_told_of_them() -> None:
     stages = [{"id": "a", "weight": 1}, {"id": "b", "weight": 2, "stall": {"since_entered": "1h", "to": "c"}}]
     stages += [{"id": "c", "weight": 3, "stall": {"since_entered": "9h", "exit": True}}]

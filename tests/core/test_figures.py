@@ -79,3 +79,10 @@ def test_p90_is_the_smallest_time_that_nine_of_ten_do_not_exceed(times_ms: list[
     p90_seconds = spread(times_ms).p90_seconds
     candidates = [each for each in times_ms if 10 * sum(other <= each for other in times_ms) >= 9 * len(times_ms)]
     assert p90_seconds == min(candidates) / 1000
+
+
+def test_most_stop_at_the_furthest_stage_of_most_runs_that_did_not_convert(found: JourneyReport) -> None:
+    assert found.most_stop_at == "b"
+    found.runs["c", "dropped"] += 100
+    assert found.most_stop_at == "b"
+    assert THREE.most_stop_at is None
