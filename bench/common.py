@@ -123,7 +123,7 @@ def conclude(results: Mapping[str, Any], targets: Sequence[Target], file: Path |
     """Print whether each target is met, write all of it to `file`, and return the exit code: 1 if one is not."""
     for target in targets:
         sign, verdict = "<=" if target.at_most else ">=", "met" if target.is_met() else "NOT MET"
-        print(f"{target.name} {sign} {target.bound:,g}: {verdict} ({target.value:,.1f})")
+        print(f"{target.name} {sign} {target.bound:,g}: {verdict} ({target.value:,.4g})")
     if file is not None:
         verdicts = [{**target._asdict(), "met": target.is_met()} for target in targets]
         file.write_bytes(dumps({"machine": machine(), **results, "targets": verdicts}) + b"\n")

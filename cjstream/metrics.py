@@ -49,6 +49,7 @@ class Metric(NamedTuple):
 
 
 OUTCOMES = ("applied", "ignored", "duplicate", "late", "rejected", "erased")
+FACT_OUTCOMES = ("taken", "withdrawn", "rejected")
 CHUNK_RECORDS = (1, 10, 50, 100, 250, 500, 1000, 2500, 5000, 10000)
 WORK_SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5)
 ACK_SECONDS = (*WORK_SECONDS, 10, 30, 60, 120)  # up to the default publish timeout, where the worker ends
@@ -79,6 +80,29 @@ METRICS: Mapping[str, Metric] = {
         "counter", "", ("journey",), "Goals met by customers who had been dropped"),
     "cjstream_refused_moves_total": Metric(
         "counter", "", ("journey", "reason"), "Moves that a journey did not allow"),
+    "cjstream_customers_by_judgement": Metric(
+        "gauge", "", ("journey", "stage", "judgement"), "Customers by stage and how they judge the business"),
+    "cjstream_waiting_customers": Metric(
+        "gauge", "", ("journey",), "Customers with feedback that has no answer yet"),
+    "cjstream_sla_total": Metric(
+        "counter", "", ("journey", "clock", "result"), "Answers due: met, breached, or due soon, by clock"),
+    "cjstream_deviations_total": Metric(
+        "counter", "", ("journey", "deviation"), "Steps off the declared path or against declared rules"),
+    "cjstream_stage_touchpoints_total": Metric(
+        "counter", "", ("journey", "stage", "metric"), "Touchpoints that count for a metric, by the stage after them"),
+    "cjstream_stage_value_total": Metric(
+        "counter", "", ("journey", "stage", "currency"), "Value of sales, by the stage after them; none: no currency"),
+    "cjstream_sentiment_total": Metric(
+        "counter", "", ("journey", "stage", "sentiment"), "Touchpoints with a sentiment, by the stage after them"),
+    "cjstream_facts_read_total": Metric(
+        "counter", "", ("outcome",), "Records of the facts topic by outcome, each counted once", known=FACT_OUTCOMES),
+    "cjstream_facts": Metric(
+        "gauge", "", ("name", "channel"), "Facts known by name and channel; both closed lists, else other"),
+    "cjstream_fact_value": Metric(
+        "gauge", "", ("name", "channel", "currency"),
+        "Sum of the values known of a fact; of search_rank divide it by cjstream_facts"),
+    "cjstream_facts_lag_records": Metric(
+        "gauge", "records", (), "Records of the facts topic not read yet; until 0 the sums are short"),
     "cjstream_deadlines_waiting": Metric(
         "gauge", "", ("partition",), "Customers with a deadline ahead"),
     "cjstream_deadline_errors_total": Metric(

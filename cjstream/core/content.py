@@ -6,7 +6,7 @@ from hashlib import sha256
 from typing import Any
 
 from cjstream.core.condition import canonical
-from cjstream.core.past import PAST_KEYS, canonical_past
+from cjstream.core.past import PAST_KEYS, SCORE, asking_rules, asks, canonical_past
 from cjstream.core.policies import AFTER_EXIT, FORWARD_ONLY, INSTANCE_LIMIT, LISTED, OPEN
 from cjstream.core.times import parse_duration
 
@@ -44,7 +44,35 @@ def _options(data: Data) -> Iterable[tuple[str, Any]]:
     yield "personas", [[name, *_condition(rule), rule["persona"]] for name, rule in personas]
     yield "snooze", [[name, *_condition(rule), _hold(rule)] for name, rule in _named("snooze", data.get("snooze", ()))]
     yield "count_by", {name: sorted(labels) for name, labels in data.get("count_by", {}).items()}
+    yield "score", _score(data["measures"]["score"]) if asks_score(data) else None  # else it moves nobody
     yield "replaces", {item["definition"]: _new_ids(item.get("stages", {})) for item in data.get("replaces", ())}
+
+
+def asks_score(data: Data) -> bool:
+    """Return whether the engagement score may move a customer; never faults."""
+    measures = data.get("measures")
+    score = measures.get("score") if isinstance(measures, dict) else None
+    if not isinstance(score, dict):
+        return False
+    thresholds = score.get("thresholds")
+    leads = isinstance(thresholds, list) and any(
+        isinstance(each, dict) and each.get("to") is not None for each in thresholds
+    )
+    return leads or asks(asking_rules(data), SCORE)
+
+
+def _score(score: Data) -> dict[str, Any]:
+    named = sorted(_named("score", score["rules"]), key=lambda pair: pair[0])  # their order does nothing
+    return {
+        "cap": float(score["cap"]) if "cap" in score else None,
+        "decay": {name: parse_duration(text) for name, text in score.get("decay", {}).items()},
+        "groups": {name: float(group["cap"]) for name, group in score.get("groups", {}).items()},
+        "rules": [[name, *_condition(rule), float(rule["points"]), rule.get("group")] for name, rule in named],
+        "thresholds": [
+            [name, float(each["at"]), float(each.get("below", each["at"])), each.get("to")]
+            for name, each in _named("threshold", score.get("thresholds", ()))
+        ],
+    }
 
 
 def _named(noun: str, rules: Iterable[Data]) -> Iterable[tuple[str, Data]]:

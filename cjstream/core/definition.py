@@ -6,24 +6,26 @@ from dataclasses import dataclass
 from typing import Any
 
 from cjstream.core.condition import walk
-from cjstream.core.content import content_hash
+from cjstream.core.content import asks_score, content_hash
+from cjstream.core.measures.compiled import Measures, read_measures
+from cjstream.core.past import SCORE, asking_rules, asks
 from cjstream.core.policies import CLOSED, DIMENSIONS, EVERY, FORWARD_ONLY, OTHER, Policies, read_policies
 from cjstream.core.reading import Item, Reader, title_of
-from cjstream.core.rules import EXIT, GOAL, MAX_RULES, MOVE, SNOOZE, PersonaRule, Rule, RuleBook, read_rules
+from cjstream.core.rules import EXIT, GOAL, MAX_RULES, MOVE, RAISE, SNOOZE, PersonaRule, Rule, RuleBook, read_rules
 from cjstream.core.stages import MAX_STAGES, OUTSIDE, Stage, Stall, read_stages, stage_index
 from cjstream.core.times import parse_duration
 from cjstream.core.touchpoint import Touchpoint, is_id
 from cjstream.errors import DefinitionError, Problem
 
 __all__ = [
-    "EXIT", "GOAL", "MAX_RULES", "MAX_STAGES", "MOVE", "OUTSIDE", "SNOOZE", "JourneyDefinition", "PersonaRule", "Rule",
-    "Stage", "Stall", "compile_definition", "content_hash", "title_of",
+    "EXIT", "GOAL", "MAX_RULES", "MAX_STAGES", "MOVE", "OUTSIDE", "RAISE", "SNOOZE", "JourneyDefinition", "PersonaRule",
+    "Rule", "Stage", "Stall", "compile_definition", "content_hash", "title_of",
 ]  # fmt: skip
 
 DESCRIPTIVE = ("title", "owner", "review_by")  # say something to people, change nothing: outside the hash
 KEYS = (
     "journey", *DESCRIPTIVE, "goal", "lateness", "moves", "entry", "window", "instance", "reentry",
-    "stages", "rules", "exits", "ignore", "personas", "snooze", "count_by", "replaces",
+    "stages", "rules", "exits", "ignore", "personas", "snooze", "count_by", "replaces", "measures",
 )  # fmt: skip
 
 
@@ -63,6 +65,11 @@ class JourneyDefinition:
     has_deadlines: bool
     touches_matter: bool  # some stall waits for silence
     digits: tuple[tuple[str, Mapping[str, int]], ...]  # what each label adds to an origin, by configured dimension
+    measures: Measures | None  # those that it asks for; None: none of them
+    is_measured: bool  # some measure is kept up while touchpoints come
+    keeps_mood: bool  # some measure asks for the judgement, or for what the customer did last
+    asks_score: bool  # some rule does
+    asks_sentiment: bool  # some rule or measure does
 
     def matches(self, touchpoint: Touchpoint) -> tuple[int, ...]:
         """Return the places in `table` of the rules that the touchpoint passes, conditions on the past left aside."""
@@ -119,11 +126,13 @@ def compile_definition(data: Any, source: str = "definition") -> JourneyDefiniti
     reader.known_keys(data, KEYS, "")
     journey = reader.name(data.get("journey"), "journey")
     stages = read_stages(reader, data.get("stages"))
-    book = read_rules(reader, data, stages)
+    measures = read_measures(reader, data, stages) if "measures" in data else None
+    book = read_rules(reader, data, stages, None if measures is None else measures.score)
     goal_stage = _goal_stage(reader, data.get("goal"), stages)
     lateness_ms = reader.duration(data.get("lateness", 0), "lateness")
     policies = read_policies(reader, data, stages)
     _refuse_windows(reader, data)
+    _refuse_unknown_score(reader, data)
     owner = reader.optional_text(data, "owner", "owner")
     reader.title(data, "")
     reader.day(data, "review_by")
@@ -147,6 +156,11 @@ def compile_definition(data: Any, source: str = "definition") -> JourneyDefiniti
         has_deadlines=has_windows or bool(stalls),
         touches_matter=any(stall.since_last_touch_ms is not None for stall in stalls),
         digits=_digits(policies.count_by),
+        measures=measures,
+        is_measured=measures is not None and measures.is_live,
+        keeps_mood=measures is not None and measures.keeps_mood,
+        asks_score=asks_score(data),
+        asks_sentiment=(measures is not None and measures.asks_sentiment) or asks(asking_rules(data), "sentiment"),
     )  # fmt: skip
 
 
@@ -164,6 +178,12 @@ def _refuse_windows(reader: Reader, data: Item) -> None:
         for path, item in places:
             if isinstance(item, dict) and parse_duration(item.get("window")):
                 reader.report(path, "drops everybody, since nobody converts without a goal; add a `goal`")
+
+
+def _refuse_unknown_score(reader: Reader, data: Item) -> None:
+    measures = data.get("measures")
+    if asks(asking_rules(data), SCORE) and not (isinstance(measures, dict) and "score" in measures):
+        reader.report("rules", "ask for the score, and none is kept; add `measures: {score: ...}`")
 
 
 def _places_by_type(table: Sequence[Rule]) -> dict[str, tuple[int, ...]]:

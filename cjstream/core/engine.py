@@ -3,32 +3,37 @@
 All decisions of cjstream are made here and in what this imports. Nothing here knows Kafka, Faust or the time of day.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import NamedTuple
 
+import msgspec
 from msgspec.structs import replace
 
-from cjstream.core import journey, plain, versions
+from cjstream.core import journey, measured, plain, versions
 from cjstream.core.definition import JourneyDefinition, PersonaRule
 from cjstream.core.fold import Fold
 from cjstream.core.logged import Times
-from cjstream.core.outputs import Forgotten, Output, StageTransition
-from cjstream.core.report import current
+from cjstream.core.measures.sentiment import Scorer, derived
+from cjstream.core.outputs import Forgotten, Output, StageCurrent
+from cjstream.core.report import current, scored
 from cjstream.core.state import (
     CustomerState,
     Fence,
     JourneyState,
     Latest,
     Marker,
+    Measured,
     find_entry,
     id_entry,
     remember,
 )
-from cjstream.core.told import Told
+from cjstream.core.told import NOTHING_MEASURED, Told
 from cjstream.core.touchpoint import Erasure, Touchpoint
 
 APPLIED, IGNORED, DUPLICATE, LATE, ERASED = "applied", "ignored", "duplicate", "late", "erased"
+ByHash = Mapping[str, JourneyDefinition]
+NOT_BEGUN = JourneyState()
 REPLAYED = "replayed"  # at or below the fence: its effect is already durable
 VERDICTS = (APPLIED, IGNORED, DUPLICATE, LATE, ERASED)
 REFUSALS = (
@@ -45,9 +50,21 @@ class Journeys:
     personas: tuple[PersonaRule, ...] = ()
     may_ignore: bool = False
     has_deadlines: bool = False
+    is_measured: bool = False
+    keeps_mood: bool = False
+    asks_sentiment: bool = False
+    metered: tuple[JourneyDefinition, ...] = ()  # those whose touchpoints are counted for metrics
+    tells_moves: bool = True  # whether steps have the transitions of order-free journeys too; the state has the visits
+    tells_current: bool = True  # whether steps have a StageCurrent; see `news`
+    scorer: Scorer | None = None  # tells the sentiment of a text, if a journey asks for it
 
     @classmethod
-    def of(cls, active: Iterable[JourneyDefinition], known: Iterable[JourneyDefinition] = ()) -> "Journeys":
+    def of(
+        cls,
+        active: Iterable[JourneyDefinition],
+        known: Iterable[JourneyDefinition] = (),
+        scorer: Scorer | None = None,
+    ) -> "Journeys":
         """Return the journeys `active`, with older definitions `known` for the instances pinned to them."""
         current_ones, older = list(active), list(known)
         return cls(
@@ -55,7 +72,12 @@ class Journeys:
             {definition.hash: definition for definition in (*older, *current_ones)},
             tuple(rule for definition in current_ones for rule in definition.personas),
             any(definition.ignores for definition in current_ones),
-            any(definition.has_deadlines for definition in (*older, *current_ones)),
+            any(definition.has_deadlines for definition in (*older, *current_ones)) or _wait(current_ones),
+            any(definition.is_measured for definition in current_ones),
+            any(definition.keeps_mood for definition in current_ones),
+            any(definition.asks_sentiment for definition in (*older, *current_ones)),
+            tuple(each for each in current_ones if each.measures is not None and each.measures.metrics is not None),
+            scorer=scorer,
         )
 
     def unmapped(self) -> list[str]:
@@ -69,11 +91,18 @@ class Journeys:
         ]
 
 
-class Step(NamedTuple):
+def _wait(active: Iterable[JourneyDefinition]) -> bool:
+    return any(each.measures is not None and each.measures.has_deadlines for each in active)
+
+
+class Step(msgspec.Struct, frozen=True, gc=False):
     """What one record did. `state` is None where nothing is to be written; `conflict`: a known id, another payload.
 
+    `is_news`: where the customer stands may be another place now; whoever has no StageCurrent told asks for `news`.
+
     `refused`: (journey, one of REFUSALS) per move that was not made. `late_conversions`: journeys whose goal was met
-    after the run had been dropped.
+    after the run had been dropped. `touchpoint`: as the rules saw it, with the persona and the sentiment that were
+    derived; None where none was looked at.
     """
 
     state: CustomerState | None
@@ -82,6 +111,8 @@ class Step(NamedTuple):
     conflict: bool = False
     refused: tuple[tuple[str, str], ...] = ()
     late_conversions: tuple[str, ...] = ()
+    touchpoint: Touchpoint | None = None
+    is_news: bool = False
 
 
 class Erased(NamedTuple):
@@ -111,16 +142,20 @@ def advance(state: CustomerState | None, touchpoint: Touchpoint, position: Fence
 def _with_fence(state: CustomerState, fence: Fence) -> CustomerState:
     return CustomerState(
         fence, state.newest_ms, state.recent, state.journeys,
-        state.account_id, state.persona, state.channel, state.erased_at_ms, (), state.heard_ms,
+        state.account_id, state.persona, state.channel, state.erased_at_ms, (), state.heard_ms, state.measured,
     )  # fmt: skip
 
 
 def _apply(before: CustomerState, touchpoint: Touchpoint, fence: Fence, recent: bytes, journeys: Journeys) -> Step:
     ignored = _ignored(touchpoint, journeys) if journeys.may_ignore else ()
     if ignored and len(ignored) == len(journeys.active):
-        return Step(replace(_with_fence(before, fence), recent=recent), (), IGNORED, refused=ignored)
+        return Step(
+            replace(_with_fence(before, fence), recent=recent), (), IGNORED, refused=ignored, touchpoint=touchpoint
+        )
     if journeys.personas:
         touchpoint = _with_persona(touchpoint, journeys.personas)
+    if journeys.asks_sentiment and ("rating" in touchpoint.fields or "text" in touchpoint.fields):
+        touchpoint = derived(touchpoint, journeys.scorer)
     account_id, persona, channel = before.account_id, before.persona, before.channel
     newest_ms, heard_ms, at_ms = before.newest_ms, before.heard_ms, touchpoint.at_ms
     if touchpoint.by_customer:
@@ -129,17 +164,25 @@ def _apply(before: CustomerState, touchpoint: Touchpoint, fence: Fence, recent: 
     elif at_ms > heard_ms:
         heard_ms = at_ms
     told = Told(touchpoint.customer_id, touchpoint, None if account_id is None else account_id.value)
-    told.refused = ignored
+    told.refused, told.is_quiet = ignored, not journeys.tells_moves
+    if before.erased_at_ms is not None:
+        told.life = (before.erased_at_ms,)
+    if journeys.is_measured or before.measured is not None:
+        measured_before = before.measured or NOTHING_MEASURED
+        mood = _mood(measured_before, touchpoint) if journeys.keeps_mood else _moodless(measured_before)
+        told.measured = measured_before, mood
+        told.personas = _value(before.persona), _value(persona)
     settled_ms = max(newest_ms, heard_ms)
     states = _advance_journeys(before, journeys, settled_ms, newest_ms, told)
     after = CustomerState(
         fence, newest_ms, recent, states, account_id, persona, channel, before.erased_at_ms, (),
-        heard_ms if heard_ms > newest_ms else -1,
+        heard_ms if heard_ms > newest_ms else -1, _kept(told, journeys),
     )  # fmt: skip
-    if states is not before.journeys or _differ(before, after):
-        _tell_current(before, after, touchpoint.customer_id, journeys.by_hash, told.outputs)
+    is_news = told.may_differ or _differ(before, after)
+    if is_news and journeys.tells_current:
+        _tell_current(before, after, touchpoint.customer_id, journeys, told.outputs)
     verdict = DUPLICATE if told.is_repeat else APPLIED if told.is_matched else LATE if told.is_late else IGNORED
-    return Step(after, tuple(told.outputs), verdict, False, told.refused, told.late_conversions)
+    return Step(after, tuple(told.outputs), verdict, False, told.refused, told.late_conversions, touchpoint, is_news)
 
 
 def _ignored(touchpoint: Touchpoint, journeys: Journeys) -> tuple[tuple[str, str], ...]:
@@ -154,11 +197,16 @@ def _advance_journeys(
     for name, active in journeys.active.items():
         old = states.get(name)
         touchpoint = None if told.refused and (name, "ignored") in told.refused else told.touchpoint
-        if touchpoint is not None and plain.glance(old, active, touchpoint, newest_before_ms, told):
+        is_plain = touchpoint is not None and not active.is_measured
+        if is_plain and plain.glance(old, active, touchpoint, newest_before_ms, told):  # type: ignore[arg-type]
             continue
         if times is None:
             times = Times(newest_before_ms, newest_ms, max(newest_before_ms, before.heard_ms), settled_ms)
-        new = journey.advance(old, active, touchpoint, times, journeys.by_hash, told)
+        if active.is_measured:
+            new = measured.advance(old, active, touchpoint, times, journeys.by_hash, told)
+        else:
+            new = journey.advance(old, active, touchpoint, times, journeys.by_hash, told)
+            told.may_differ = told.may_differ or new is not old
         if new is not old and new is not None:
             states = {**states, name: new}
     return states
@@ -171,6 +219,32 @@ def _with_persona(touchpoint: Touchpoint, personas: tuple[PersonaRule, ...]) -> 
         if touchpoint.type in each.rule.on and each.rule.holds(touchpoint):
             return touchpoint._replace(fields={**touchpoint.fields, "persona": each.persona})
     return touchpoint
+
+
+def _kept(told: Told, journeys: Journeys) -> Measured | None:
+    kept = told.measured[1]
+    if kept is not NOTHING_MEASURED and not journeys.is_measured:
+        return _unmeasured(kept, journeys)
+    return None if kept is NOTHING_MEASURED or kept == NOTHING_MEASURED else kept
+
+
+def _moodless(kept: Measured) -> Measured:
+    return kept if kept.judgement is None and kept.last is None else Measured(journeys=kept.journeys)
+
+
+def _unmeasured(kept: Measured, journeys: Journeys) -> Measured | None:
+    """Return what stays where no journey measures any more: what is kept of those that are out of use for a while."""
+    others = {name: each for name, each in kept.journeys.items() if name not in journeys.active}
+    return Measured(kept.judgement, kept.last, others) if others else None
+
+
+def _mood(mood: Measured, touchpoint: Touchpoint) -> Measured:
+    if not touchpoint.by_customer:
+        return mood
+    judgement, last = touchpoint.fields.get("sentiment"), _newer(mood.last, touchpoint.type, touchpoint)
+    if judgement is None:
+        return mood if last is mood.last else Measured(mood.judgement, last, mood.journeys)
+    return Measured(_newer(mood.judgement, judgement, touchpoint), last, mood.journeys)
 
 
 def _attributes(before: CustomerState, touchpoint: Touchpoint) -> tuple[Latest | None, Latest | None, Latest | None]:
@@ -197,79 +271,129 @@ def expire(state: CustomerState, customer_id: str, now_ms: int, journeys: Journe
     `now_ms` is a time before which everything was read. Nothing to do: no state, no outputs. The fence stays.
     """
     told = Told(customer_id, None, state.account_id.value if state.account_id else None)
+    told.is_quiet = not journeys.tells_moves
+    if state.erased_at_ms is not None:
+        told.life = (state.erased_at_ms,)
+    told.measured = (state.measured or NOTHING_MEASURED,) * 2
+    told.personas = (_value(state.persona),) * 2
     heard_ms = max(state.newest_ms, state.heard_ms)
     states = state.journeys
-    for name in journeys.active:
-        old = states.get(name)
-        passed_ms = -1 if old is None else _passed(old, now_ms, journeys.by_hash)
-        if old is None or passed_ms < 0:
+    for name, active in journeys.active.items():
+        passed_ms = _passed(state, active, now_ms, journeys.by_hash)
+        if passed_ms < 0:
             continue
+        old = states.get(name, NOT_BEGUN)
         settled_ms = max(old.settled_ms, passed_ms + 1)
         times = Times(state.newest_ms, state.newest_ms, max(heard_ms, old.settled_ms), settled_ms)
-        new = journey.advance(old, journeys.active[name], None, times, journeys.by_hash, told)
+        step = measured.advance if active.is_measured else journey.advance
+        new = step(old, active, None, times, journeys.by_hash, told)
         assert new is not None
         states = {**states, name: replace(new, settled_ms=settled_ms)}
     if states is state.journeys:
         return Step(None, (), APPLIED)
-    after = replace(state, journeys=states, pending=())
-    _tell_current(state, after, customer_id, journeys.by_hash, told.outputs)
+    after = replace(state, journeys=states, pending=(), measured=_kept(told, journeys))
+    if journeys.tells_current:
+        _tell_current(state, after, customer_id, journeys, told.outputs)
     return Step(after, tuple(told.outputs), APPLIED, False, (), told.late_conversions)
 
 
-def _passed(old: JourneyState, now_ms: int, by_hash: Mapping[str, JourneyDefinition]) -> int:
-    """Return the last deadline that the clock lets pass, -1 for none."""
-    passed_ms, until_ms = -1, now_ms - _lateness_ms(old, by_hash)
+def _passed(state: CustomerState, active: JourneyDefinition, now_ms: int, by_hash: ByHash) -> int:
+    """Return the last deadline in a journey that the clock lets pass, -1 for none."""
+    old = state.journeys.get(active.journey, NOT_BEGUN)
+    passed_ms, until_ms = -1, now_ms - _lateness_ms(old, active, by_hash)
     for instance in old.instances:
         fold = Fold(instance, by_hash[instance.definition])
         fold.settle(until_ms)
         passed_ms = max(passed_ms, fold.passed_ms)
+    if active.is_measured:
+        ahead = [due_ms for due_ms in measured.ahead(state, active, by_hash) if due_ms < until_ms]
+        passed_ms = max(passed_ms, *ahead, -1)
     return passed_ms
 
 
-def _lateness_ms(state: JourneyState, by_hash: Mapping[str, JourneyDefinition]) -> int:
-    """Return the longest lateness of the versions that its instances are under: time passes for all of them at once."""
-    return max((by_hash[each.definition].lateness_ms for each in state.instances), default=0)
+def _lateness_ms(old: JourneyState, active: JourneyDefinition, by_hash: ByHash) -> int:
+    """Return the longest lateness of the versions in use: time passes for all of them at once."""
+    own_ms = active.lateness_ms if active.is_measured else 0
+    return max([own_ms, *(by_hash[each.definition].lateness_ms for each in old.instances)])
 
 
 def next_due(state: CustomerState, journeys: Journeys) -> int | None:
     """Return the moment right after which `expire` has something to do, in milliseconds, or None."""
-    dues = [
-        deadline.due_ms + _lateness_ms(state.journeys[name], journeys.by_hash)
-        for name in journeys.active
-        if name in state.journeys
-        for instance in state.journeys[name].instances
-        for definition in (journeys.by_hash[instance.definition],)
-        if definition.has_deadlines
-        for deadline in Fold(instance, definition).deadlines()
-    ]
+    dues = list[int]()
+    for name, active in journeys.active.items():
+        old = state.journeys.get(name, NOT_BEGUN)
+        ahead = list(_ahead(state, old, active, journeys.by_hash))
+        if ahead:
+            dues.append(min(ahead) + _lateness_ms(old, active, journeys.by_hash))
     return min(dues, default=None)
+
+
+def _ahead(state: CustomerState, old: JourneyState, active: JourneyDefinition, by_hash: ByHash) -> Iterator[int]:
+    """Yield the deadlines ahead of a customer in one journey."""
+    for instance in old.instances:
+        definition = by_hash[instance.definition]
+        if definition.has_deadlines:
+            yield from (deadline.due_ms for deadline in Fold(instance, definition).deadlines())
+    if active.is_measured:
+        yield from measured.ahead(state, active, by_hash)
+
+
+def may_be_due(before: CustomerState | None, after: CustomerState) -> bool:
+    """Return whether `next_due` may say something else after a step."""
+    if before is None or before.journeys is not after.journeys or _value(before.persona) != _value(after.persona):
+        return True
+    return before.measured is not after.measured and measured.waits_differ(before.measured, after.measured)
 
 
 def _tell_current(
     before: CustomerState,
     after: CustomerState,
     customer_id: str,
-    by_hash: Mapping[str, JourneyDefinition],
+    journeys: Journeys,
     outputs: list[Output],
 ) -> None:
-    """Add the customer's current stages to `outputs` if a field of them changed."""
-    told = current(after, customer_id, by_hash)
-    is_moved = bool(outputs) and type(outputs[0]) is StageTransition  # its sequence is a field
-    if told.journeys and (is_moved or told != current(before, customer_id, by_hash)):
-        outputs.append(told)
+    found = news(before, after, customer_id, journeys)
+    if found is not None:
+        outputs.append(found)
+
+
+def news(
+    before: CustomerState | None, after: CustomerState, customer_id: str, journeys: Journeys
+) -> StageCurrent | None:
+    """Return where a customer stands if a field of it changed between two states; the score alone is no change."""
+    by_hash, active = journeys.by_hash, journeys.active
+    told = current(after, customer_id, by_hash, active)
+    if not told.journeys:
+        return None
+    is_moved = before is None or any(  # then a sequence, which is a field, is another one
+        before.journeys.get(name, NOT_BEGUN).sequence != journey.sequence for name, journey in after.journeys.items()
+    )
+    if not is_moved and told == current(before or after, customer_id, by_hash, active):
+        return None
+    return scored(told, after, active)
 
 
 def _differ(before: CustomerState, after: CustomerState) -> bool:
     """Return whether what is known of the customer changed."""
     if before.channel is not after.channel and not _same(before.channel, after.channel):
         return True
+    if before.measured is not after.measured and not _same(_judgement(before), _judgement(after)):
+        return True
     if before.persona is not after.persona and not _same(before.persona, after.persona):
         return True
     return before.account_id is not after.account_id and not _same(before.account_id, after.account_id)
 
 
+def _judgement(state: CustomerState) -> Latest | None:
+    return None if state.measured is None else state.measured.judgement
+
+
+def _value(latest: Latest | None) -> str | None:
+    return None if latest is None else latest.value
+
+
 def _same(one: Latest | None, other: Latest | None) -> bool:
-    return one is not None and other is not None and one.value == other.value
+    return one is other or (one is not None and other is not None and one.value == other.value)
 
 
 def erase(state: CustomerState | None, marker: Marker | None, erasure: Erasure, position: Fence) -> Erased | None:

@@ -1,11 +1,12 @@
 """The one reducer of journeys for which order matters: touchpoints in order, and the deadlines between them.
 
-Within one touchpoint: the deadlines before it, counts and the customer's clock, snooze, exits, stage rules, goal.
+Within one touchpoint: the deadlines before it, counts and the customer's clock, snooze, exits, stage rules, stages that
+the score leads to, goal.
 """
 
 from typing import NamedTuple
 
-from cjstream.core.definition import EXIT, GOAL, MOVE, SNOOZE, JourneyDefinition, Stage
+from cjstream.core.definition import EXIT, GOAL, MOVE, RAISE, SNOOZE, JourneyDefinition, Stage
 from cjstream.core.outcome import Deadline, entered_ms, furthest
 from cjstream.core.stages import OUTSIDE
 from cjstream.core.state import TIMEOUT_ENTERED, TIMEOUT_TOUCH, Entry, Instance, Past, Reached, Visit
@@ -139,6 +140,8 @@ class Fold:
             self._leave(Visit(OUTSIDE, entry.at_ms, entry.sequence, entry.touchpoint_id, rule=exits))
         elif rule is not None:
             self._propose(rule, entry, stage)
+        if exits is None and self.definition.asks_score:
+            self._raise(entry)
         if self._first(entry, GOAL, stage) is not None:
             self._reach(Reached(entry.at_ms, entry.sequence, entry.touchpoint_id, entry.origin))
         if exits is not None:
@@ -148,7 +151,7 @@ class Fold:
         table = self.definition.table
         snoozes = [table[i] for i in entry.matches if table[i].kind == SNOOZE]
         for rule, until_ms in zip(snoozes, entry.holds_ms, strict=True):
-            if until_ms >= 0 and (rule.past is None or rule.past(stage, self.counts)):
+            if until_ms >= 0 and (rule.past is None or rule.past(stage, self.counts, entry.score)):
                 self.snoozed_ms = until_ms
                 return
 
@@ -156,7 +159,7 @@ class Fold:
         table = self.definition.table
         for i in entry.matches:
             rule = table[i]
-            if rule.kind == kind and (rule.past is None or rule.past(stage, self.counts)):
+            if rule.kind == kind and (rule.past is None or rule.past(stage, self.counts, entry.score)):
                 return i
         return None
 
@@ -173,6 +176,19 @@ class Fold:
         if self.visits and (stage == OUTSIDE or self._restarts(to, stage)):
             self._begin_round(entry)
         self._enter(Visit(to, entry.at_ms, entry.sequence, entry.touchpoint_id, rule=rule), entry.origin)
+
+    def _raise(self, entry: Entry) -> None:
+        """Let the score lead further up than the touchpoint did by itself; nobody is brought back who has left."""
+        stages = self.definition.stages
+        for i in entry.matches:
+            rule, stage = self.definition.table[i], self.stage
+            if rule.kind != RAISE or (self.visits and stage == OUTSIDE):
+                continue
+            is_up = stage == OUTSIDE or stages[rule.to].weight > stages[stage].weight
+            if is_up and rule.past is not None and rule.past(stage, self.counts, entry.score):
+                refused = self.refused
+                self._propose(i, entry, stage)
+                self.refused = self.refused or refused
 
     def _refusal(self, to: int, at_ms: int, stage: int) -> str | None:
         definition = self.definition

@@ -8,7 +8,7 @@ from msgspec.structs import replace
 from cjstream.core import free, logged, moves, plain, versions
 from cjstream.core.definition import MOVE, JourneyDefinition
 from cjstream.core.fold import Event, Fold
-from cjstream.core.logged import Advanced, Times
+from cjstream.core.logged import Advanced, Scores, Times
 from cjstream.core.outcome import converted_at, entered_ms
 from cjstream.core.stages import OUTSIDE
 from cjstream.core.state import Instance, JourneyState, Visit
@@ -30,10 +30,15 @@ class JourneyStep:
         times: Times,
         by_hash: ByHash,
         told: Told,
+        scores: Scores | None = None,
+        *,
+        has_new_points: bool = False,
     ) -> None:
         self.sequence, self.instances = journey.sequence, list(journey.instances)
         self.active, self.touchpoint, self.by_hash, self.told = active, touchpoint, by_hash, told
-        self.times = times
+        self.times, self.scores = times, scores
+        is_past = touchpoint is not None and touchpoint.at_ms <= times.settled_before_ms
+        self.rescore = scores if is_past and has_new_points else None  # of what is not older than the touchpoint
 
     def run(self) -> None:
         """Take the step: `instances` and `sequence` are then those after it."""
@@ -96,14 +101,16 @@ class JourneyStep:
         instance = self.instances[i]
         if has_key:
             fresh = versions.renewed(instance, old, active, self.times.settled_before_ms)
-            trial = logged.advance(fresh, active, logged.entry_of(touchpoint, active), self.times, self._room(i))
+            trial = logged.advance(
+                fresh, active, logged.entry_of(touchpoint, active, self.scores), self.times, self._room(i)
+            )
             if trial.instance.round > fresh.round:
                 self.told.is_matched = True
                 self._keep(i, fresh, active, trial)
                 return
             self.told.is_matched |= trial.refused is not None
             self.told.refuse(active, trial.refused)
-        entry = logged.entry_of(touchpoint, old) if is_mine else None
+        entry = logged.entry_of(touchpoint, old, self.scores) if is_mine else None
         if entry is not None:
             stays = tuple(place for place in entry.matches if old.table[place].kind != MOVE)
             self.told.is_matched |= bool(stays) or entry.counted >= 0
@@ -174,9 +181,9 @@ class JourneyStep:
             advanced = free.advance(instance, definition, touchpoint, matches, self.times)
             is_matched = matches is not free.NONE
         else:
-            entry = logged.entry_of(touchpoint, definition) if touchpoint is not None else None
+            entry = logged.entry_of(touchpoint, definition, self.scores) if touchpoint is not None else None
             room = logged.MAX_LOG if entry is None else self._room(i)
-            advanced = logged.advance(instance, definition, entry, self.times, room)
+            advanced = logged.advance(instance, definition, entry, self.times, room, self.rescore)
             is_taken = entry is not None and not advanced.is_late
             is_matched = is_taken and entry is not None and (bool(entry.matches) or entry.counted >= 0)
         self.told.is_matched |= is_matched
@@ -211,8 +218,14 @@ def advance(
     times: Times,
     by_hash: ByHash,
     told: Told,
+    scores: Scores | None = None,
+    *,
+    has_new_points: bool = False,
 ) -> JourneyState | None:
-    """Return the journey after a touchpoint (None: only time passes); the same object if nothing changed."""
+    """Return the journey after a touchpoint (None: only time passes); the same object if nothing changed.
+
+    `scores` is given if the journey asks for the engagement score; `has_new_points`: this touchpoint changed it.
+    """
     journey = old or NOT_BEGUN
     if touchpoint is not None and active.order_free and plain.is_plain(journey, active):
         return plain.advance(old, journey, active, touchpoint, times, told)
@@ -223,7 +236,7 @@ def advance(
             settled_before_ms=max(times.settled_before_ms, journey.settled_ms),
             settled_ms=max(own_ms, journey.settled_ms),
         )
-    step = JourneyStep(journey, active, touchpoint, times, by_hash, told)
+    step = JourneyStep(journey, active, touchpoint, times, by_hash, told, scores, has_new_points=has_new_points)
     step.run()
     settled_ms = journey.settled_ms if journey.settled_ms > own_ms else -1
     same = len(step.instances) == len(journey.instances) and all(map(is_, step.instances, journey.instances))

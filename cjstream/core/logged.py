@@ -5,7 +5,7 @@ is not is put in its place in the log, and the log is folded again over the base
 from the log into the base, so each touchpoint in order is folded twice, whatever the customer's past.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from itertools import islice, pairwise
 
 import msgspec
@@ -22,6 +22,7 @@ MAX_LOG = 256  # touchpoints of a customer in a journey; of more, the oldest can
 MAX_VISITS = 16  # kept of the base; older ones are added up
 
 Order = tuple[int, int, float, str]
+Scores = Callable[[Sequence[Entry]], list[float]]  # the engagement score at touchpoints in order, each included
 
 
 class Times(msgspec.Struct, frozen=True, gc=False):
@@ -49,16 +50,17 @@ class Advanced(msgspec.Struct, frozen=True, gc=False):
     folded: Instance | None = None
 
 
-def entry_of(touchpoint: Touchpoint, definition: JourneyDefinition) -> Entry | None:
+def entry_of(touchpoint: Touchpoint, definition: JourneyDefinition, scores: Scores | None = None) -> Entry | None:
     """Return what of a touchpoint is logged in its instance, None if nothing."""
     matches = _asked(definition.matches(touchpoint), definition)
     counted = definition.counted.index(touchpoint.type) if touchpoint.type in definition.counted else -1
     if not matches and counted < 0 and not (definition.touches_matter and touchpoint.by_customer):
         return None
-    return Entry(
+    entry = Entry(
         touchpoint.at_ms, touchpoint.sequence, touchpoint.id, matches, counted, touchpoint.by_customer,
         definition.origin_of(touchpoint), _holds(touchpoint, matches, definition),
     )  # fmt: skip
+    return replace(entry, score=scores((entry,))[0]) if scores is not None and definition.asks_score else entry
 
 
 def _asked(matches: tuple[int, ...], definition: JourneyDefinition) -> tuple[int, ...]:
@@ -79,37 +81,68 @@ def _holds(touchpoint: Touchpoint, matches: tuple[int, ...], definition: Journey
 
 
 def advance(
-    instance: Instance, definition: JourneyDefinition, entry: Entry | None, times: Times, room: int = MAX_LOG
+    instance: Instance,
+    definition: JourneyDefinition,
+    entry: Entry | None,
+    times: Times,
+    room: int = MAX_LOG,
+    scores: Scores | None = None,
 ) -> Advanced:
     """Return the instance after a touchpoint, None for one that it does not log, and the deadlines up to `times`.
 
-    `room` is how many touchpoints its log may hold then.
+    `room` is how many touchpoints its log may hold then. `scores` is given if what is logged may have other scores now.
     """
-    if entry is None:
-        return _pass_time(instance, definition, times)
     past = instance.past or NOTHING_PAST
+    logged = past.log if scores is None else _rescored(past.log, scores)
+    if entry is None:
+        if logged is not past.log:
+            return _again(instance, definition, logged, None, times, room)
+        return _pass_time(instance, definition, times)
     is_next = order_of(entry, definition) > order_of(past.log[-1], definition) if past.log else True
     if entry.at_ms < past.floor_ms and not (is_next and past.log):
         return replace(_pass_time(instance, definition, times), is_late=True)
     if not is_next and any(each.touchpoint_id == entry.touchpoint_id for each in past.log):
         return replace(_pass_time(instance, definition, times), is_repeat=True)
-    if is_next and (entry.at_ms >= times.settled_before_ms or not definition.has_deadlines):
-        fold = Fold(instance, definition)
-        fold.apply(entry)
-        refused, withdrawn = fold.refused, list[Event]()
-        fold.settle(times.settled_ms)
-        events, log = fold.events, (*past.log, entry)
-    else:
-        log = tuple(sorted((*past.log, entry), key=lambda each: order_of(each, definition)))
-        before, _ = _fold(instance, definition, past.log, times.settled_before_ms)
-        untold = Fold(instance, definition)  # what passed while the journey was not active
-        untold.settle(times.settled_before_ms)
-        fold, refused = _fold(instance, definition, log, times.settled_ms, entry)
-        told = [event for event in before.events if event not in untold.events]
-        events, withdrawn = _differences(told, fold.events)
+    is_quick = is_next and (entry.at_ms >= times.settled_before_ms or not definition.has_deadlines)
+    if not is_quick or logged is not past.log:
+        log = tuple(sorted((*logged, entry), key=lambda each: order_of(each, definition)))
+        return _again(instance, definition, log, entry, times, room)
+    fold = Fold(instance, definition)
+    fold.apply(entry)
+    refused = fold.refused
+    fold.settle(times.settled_ms)
+    folded = fold.frozen()
+    new = _compacted(instance, folded, definition, (*past.log, entry), times, room)
+    return Advanced(new, fold.events, (), refused, folded=folded)
+
+
+def _again(
+    instance: Instance,
+    definition: JourneyDefinition,
+    log: tuple[Entry, ...],
+    entry: Entry | None,
+    times: Times,
+    room: int,
+) -> Advanced:
+    """Return the instance with its log folded again, as `log`, which has `entry` in its place."""
+    past = instance.past or NOTHING_PAST
+    before, _ = _fold(instance, definition, past.log, times.settled_before_ms)
+    untold = Fold(instance, definition)  # what passed while the journey was not active
+    untold.settle(times.settled_before_ms)
+    fold, refused = _fold(instance, definition, log, times.settled_ms, entry)
+    told = [event for event in before.events if event not in untold.events]
+    events, withdrawn = _differences(told, fold.events)
     folded = fold.frozen()
     new = _compacted(instance, folded, definition, log, times, room)
     return Advanced(new, events, withdrawn, refused, folded=folded)
+
+
+def _rescored(log: tuple[Entry, ...], scores: Scores) -> tuple[Entry, ...]:
+    """Return the log with the scores that hold now; the same object if they held before."""
+    found = scores(log)
+    if all(entry.score == score for entry, score in zip(log, found, strict=True)):
+        return log
+    return tuple(replace(entry, score=score) for entry, score in zip(log, found, strict=True))
 
 
 def _pass_time(instance: Instance, definition: JourneyDefinition, times: Times) -> Advanced:

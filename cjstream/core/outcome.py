@@ -5,11 +5,12 @@ end of its conversion window, by a stay in a stage longer than that stage's wind
 before. What it does later changes no outcome; a goal met then is a late conversion.
 """
 
+from collections.abc import Mapping
 from typing import NamedTuple
 
 from cjstream.core.definition import JourneyDefinition
 from cjstream.core.stages import OUTSIDE
-from cjstream.core.state import Instance, Reached, Visit
+from cjstream.core.state import CustomerState, Instance, Reached, Visit
 
 
 def entered_ms(instance: Instance) -> int | None:
@@ -40,6 +41,15 @@ def outcome(instance: Instance) -> str:
 def is_late(instance: Instance) -> bool:
     """Return whether the goal was met after the run was dropped."""
     return instance.dropped_ms is not None and instance.goal is not None
+
+
+def stage_in(state: CustomerState, journey: str, by_hash: Mapping[str, JourneyDefinition]) -> str | None:
+    """Return the id of the stage of the newest instance in a journey; None: outside, or never entered."""
+    instances = state.journeys[journey].instances if journey in state.journeys else ()
+    newest = instances[-1] if instances else None
+    if newest is None or not newest.visits:
+        return None
+    return by_hash[newest.definition].stage_name(newest.visits[-1].stage)
 
 
 def left(instance: Instance) -> int:

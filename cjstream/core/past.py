@@ -1,23 +1,28 @@
-"""Conditions on the past: the stage before the touchpoint, and the touchpoints of the run, counted by type.
+"""Conditions on the past: the stage before the touchpoint, the touchpoints of the run by type, the engagement score.
 
-`when: {stage: {at_least: purchase}, seen: [purchase, delivered], count: {purchase: {gte: 2}}}` holds when every part
-passes. `seen` and `count` include the touchpoint at hand. Outside of the journey no condition on the stage passes.
+`when: {stage: {at_least: purchase}, seen: [purchase, delivered], count: {purchase: {gte: 2}}, score: {gte: 50}}` holds
+when every part passes. `seen`, `count` and `score` include the touchpoint at hand. Outside of the journey no condition
+on the stage passes.
 """
 
 import operator
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from itertools import chain
 from typing import Any
 
 from cjstream.core.reading import Reader
 
-# (index of the stage before the touchpoint or OUTSIDE, how many there are of each counted type)
-PastPredicate = Callable[[int, Sequence[int]], bool]
+# (index of the stage before the touchpoint or OUTSIDE, how many there are of each counted type, the score)
+PastPredicate = Callable[[int, Sequence[int], float], bool]
 
-PAST_KEYS = ("stage", "seen", "count")
+SCORE = "score"
+PAST_KEYS = ("stage", "seen", "count", SCORE)
 MAX_COUNTED = 64  # types; the state holds a number for each
 MAX_COUNT = 1_000_000
+COUNT = f"a whole number from 0 to {MAX_COUNT}"
+Limits = list[tuple[Callable[[float, float], bool], float]]
 STAGE_OPERATORS: Mapping[str, Callable[[float, float], bool]] = {"at_least": operator.ge, "below": operator.lt}
-COUNT_OPERATORS: Mapping[str, Callable[[int, int], bool]] = {
+COUNT_OPERATORS: Mapping[str, Callable[[float, float], bool]] = {
     "eq": operator.eq, "gt": operator.gt, "gte": operator.ge, "lt": operator.lt, "lte": operator.le,
 }  # fmt: skip
 
@@ -46,25 +51,31 @@ def compile_past(
         tests.append(_were_seen([counted.index(kind) for kind in sorted(types)]))
     if "count" in when:
         tests += _counts(reader, when["count"], f"{path}.count", counted)
+    if SCORE in when:
+        tests.append(_is_scored(_limits(reader, when[SCORE], f"{path}.{SCORE}", _is_score, "a number")))
     return _all_of(tests)
 
 
 def _all_of(tests: list[PastPredicate]) -> PastPredicate | None:
     if len(tests) < 2:
         return tests[0] if tests else None
-    return lambda stage, counts: all(test(stage, counts) for test in tests)
+    return lambda stage, counts, score: all(test(stage, counts, score) for test in tests)
 
 
 def _in_stage(allowed: frozenset[int]) -> PastPredicate:
-    return lambda stage, counts: stage in allowed
+    return lambda stage, counts, score: stage in allowed
 
 
 def _were_seen(places: list[int]) -> PastPredicate:
-    return lambda stage, counts: all(counts[place] for place in places)
+    return lambda stage, counts, score: all(counts[place] for place in places)
 
 
-def _is_counted(place: int, tests: list[tuple[Callable[[int, int], bool], int]]) -> PastPredicate:
-    return lambda stage, counts: all(compare(counts[place], limit) for compare, limit in tests)
+def _is_counted(place: int, tests: Limits) -> PastPredicate:
+    return lambda stage, counts, score: all(compare(counts[place], limit) for compare, limit in tests)
+
+
+def _is_scored(tests: Limits) -> PastPredicate:
+    return lambda stage, counts, score: all(compare(score, limit) for compare, limit in tests)
 
 
 def _stages(reader: Reader, spec: Any, path: str, weights: Mapping[str, float]) -> frozenset[int]:
@@ -101,11 +112,19 @@ def _counts(reader: Reader, spec: Any, path: str, counted: Sequence[str]) -> lis
     found = list[PastPredicate]()
     for kind, limits in spec.items():
         if reader.types(kind, f"{path}.{kind}"):
-            found.append(_is_counted(counted.index(kind), _limits(reader, limits, f"{path}.{kind}")))
+            found.append(_is_counted(counted.index(kind), _limits(reader, limits, f"{path}.{kind}", _is_count, COUNT)))
     return found
 
 
-def _limits(reader: Reader, spec: Any, path: str) -> list[tuple[Callable[[int, int], bool], int]]:
+def _is_count(limit: Any) -> bool:
+    return type(limit) is int and 0 <= limit <= MAX_COUNT
+
+
+def _is_score(limit: Any) -> bool:
+    return type(limit) in (int, float) and -MAX_COUNT <= limit <= MAX_COUNT
+
+
+def _limits(reader: Reader, spec: Any, path: str, is_legal: Callable[[Any], bool], wanted: str) -> Limits:
     limits = spec if isinstance(spec, dict) else {"eq": spec}
     if not limits:
         reader.report(path, f"needs a number, or one of {', '.join(COUNT_OPERATORS)} with one")
@@ -113,11 +132,23 @@ def _limits(reader: Reader, spec: Any, path: str) -> list[tuple[Callable[[int, i
     for name, limit in limits.items():
         if name not in COUNT_OPERATORS:
             reader.report(f"{path}.{name}", f"is no operator; use one of {', '.join(COUNT_OPERATORS)}")
-        elif type(limit) is not int or not 0 <= limit <= MAX_COUNT:
-            reader.report(f"{path}.{name}", f"needs a whole number from 0 to {MAX_COUNT}, not {limit!r}")
+        elif not is_legal(limit):
+            reader.report(f"{path}.{name}", f"needs {wanted}, not {limit!r}")
         else:
             found.append((COUNT_OPERATORS[name], limit))
     return found
+
+
+def asks(items: Iterable[Any], name: str) -> bool:
+    """Return whether the `when` of one of these rules, as plain data, has a condition of this name; never faults."""
+    whens = (item.get("when") for item in items if isinstance(item, dict))
+    return any(isinstance(when, dict) and name in when for when in whens)
+
+
+def asking_rules(data: Mapping[str, Any]) -> list[Any]:
+    """Return what asks the state in a definition, as plain data: exits, rules, goal and snoozes; never faults."""
+    lists = [data.get(key) for key in ("exits", "rules", "snooze")]
+    return [data.get("goal"), *chain.from_iterable(each for each in lists if isinstance(each, list))]
 
 
 def canonical_past(when: Mapping[str, Any]) -> dict[str, Any]:
@@ -131,4 +162,7 @@ def canonical_past(when: Mapping[str, Any]) -> dict[str, Any]:
     if "count" in when:
         count = when["count"].items()
         found["count"] = {kind: spec if isinstance(spec, dict) else {"eq": spec} for kind, spec in count}
+    if SCORE in when:
+        spec = when[SCORE] if isinstance(when[SCORE], dict) else {"eq": when[SCORE]}
+        found[SCORE] = {name: float(limit) for name, limit in spec.items()}
     return found

@@ -62,7 +62,7 @@ def is_plain(old: JourneyState, active: JourneyDefinition) -> bool:
     """Return whether there is at most one instance, order-free and of the active definition: nothing to choose."""
     instances = old.instances
     if not instances:
-        return True
+        return old.settled_ms < 0
     return (
         instances[0].definition == active.hash
         and instances[0].past is None

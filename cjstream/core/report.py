@@ -1,19 +1,28 @@
 """How state is told to others: transitions, current stages and signals made from visits and their cause."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, NamedTuple
+
+from msgspec.structs import replace
 
 from cjstream.core.definition import JourneyDefinition, Stage
 from cjstream.core.fold import CLOCKS, TIMEOUTS, Event
+from cjstream.core.measures import feedback, score
+from cjstream.core.measures.feedback import Thread
+from cjstream.core.measures.finding import Finding
+from cjstream.core.measures.score_state import ScoreState
 from cjstream.core.moves import Change
 from cjstream.core.outcome import converted_at, furthest, outcome
 from cjstream.core.outputs import JourneyCurrent, Signal, StageCurrent, StageTransition, stable_id
 from cjstream.core.stages import OUTSIDE
-from cjstream.core.state import CustomerState, Instance, Latest, Visit
+from cjstream.core.state import CustomerState, Experience, Instance, Latest, Measured, Visit
 from cjstream.core.times import format_time
 from cjstream.core.touchpoint import Touchpoint
 
 NO_FIELDS: Mapping[str, Any] = {}
+NOTHING = Experience()
+NO_SCORE = ScoreState()
+NO_JOURNEYS: Mapping[str, JourneyDefinition] = {}
 SEVERITIES = {"stalled": "warning"}
 
 
@@ -23,6 +32,14 @@ class Cause:
     customer_id: str
     touchpoint: Touchpoint | None
     account_id: str | None
+    life: tuple[int, ...] = ()  # after an erasure its time: what is found anew has another id then
+
+
+class Place(NamedTuple):
+    """Where a customer is in a journey: the key of a run, and its stage, None for outside."""
+
+    instance: str
+    stage: str | None
 
 
 def transition(
@@ -117,8 +134,16 @@ def _path(path: Sequence[Visit], definition: JourneyDefinition) -> list[dict[str
     ]
 
 
-def current(state: CustomerState, customer_id: str, by_hash: Mapping[str, JourneyDefinition]) -> StageCurrent:
-    """Return where a customer stands in every journey entered, of those whose definition is known."""
+def current(
+    state: CustomerState,
+    customer_id: str,
+    by_hash: Mapping[str, JourneyDefinition],
+    active: Mapping[str, JourneyDefinition] = NO_JOURNEYS,
+) -> StageCurrent:
+    """Return where a customer stands in every journey entered, of those whose definition is known.
+
+    `active` are the definitions in force by journey: what they measure is told as well.
+    """
     journeys = {
         name: _journey(journey.instances[-1], journey.sequence, by_hash[journey.instances[-1].definition])
         for name, journey in sorted(state.journeys.items())
@@ -126,8 +151,34 @@ def current(state: CustomerState, customer_id: str, by_hash: Mapping[str, Journe
     }
     return StageCurrent(
         customer_id, _value(state.account_id), journeys, _value(state.persona), _value(state.channel),
-        judgement=None, open_feedback=None, score=None, score_at=None,
+        judgement=_value(state.measured.judgement) if state.measured is not None else None,
+        open_feedback=open_feedback(state, active), score=None, score_at=None,
     )  # fmt: skip
+
+
+def open_feedback(state: CustomerState, active: Mapping[str, JourneyDefinition]) -> int | None:
+    """Return how much feedback has no answer yet, in all journeys that keep its clock; None: no journey does."""
+    found = None
+    for name, definition in active.items():
+        spec = definition.measures.feedback if definition.measures is not None else None
+        if spec is not None:
+            found = (found or 0) + feedback.open_count(spec, _kept(state, name).threads)
+    return found
+
+
+def _kept(state: CustomerState, name: str) -> Experience:
+    return NOTHING if state.measured is None else state.measured.journeys.get(name, NOTHING)
+
+
+def scored(told: StageCurrent, state: CustomerState, active: Mapping[str, JourneyDefinition]) -> StageCurrent:
+    """Return `told` with the engagement score at the customer's newest moment, of the first journey that keeps one."""
+    for name in sorted(active):
+        measures = active[name].measures
+        if measures is not None and measures.score is not None:
+            at_ms = max(state.newest_ms, state.heard_ms, 0)
+            points = score.value(measures.score, _kept(state, name).score or NO_SCORE, at_ms)
+            return replace(told, score=round(points, 6), score_at=format_time(at_ms))
+    return told
 
 
 def _journey(instance: Instance, sequence: int, definition: JourneyDefinition) -> JourneyCurrent:
@@ -147,8 +198,15 @@ def _journey(instance: Instance, sequence: int, definition: JourneyDefinition) -
     )
 
 
-def signal(kind: str, definition: JourneyDefinition, instance: Instance, event: Event, cause: Cause) -> Signal:
-    """Return the signal of an event, told as `kind`. Its id is the same for the same cause."""
+def signal(
+    kind: str,
+    definition: JourneyDefinition,
+    instance: Instance,
+    event: Event,
+    cause: Cause,
+    more: dict[str, Any] | None = None,
+) -> Signal:
+    """Return the signal of an event, told as `kind`, with `more` in its detail; the same id for the same cause."""
     touchpoint = None if event.due_ms is not None else cause.touchpoint
     about: tuple[str | int, ...] = ("", event.cause or "", event.stage, event.due_ms or 0)
     return Signal(
@@ -166,8 +224,49 @@ def signal(kind: str, definition: JourneyDefinition, instance: Instance, event: 
         due=None if event.due_ms is None or kind == "converted" else format_time(event.due_ms),
         cause=_signal_cause(event, touchpoint),
         owner=definition.owner,
-        detail=_stall_detail(event) if kind == "stalled" else {"round": event.round},
+        detail=_stall_detail(event) if kind == "stalled" else {"round": event.round, **(more or {})},
     )  # fmt: skip
+
+
+def finding_signal(definition: JourneyDefinition, place: Place, finding: Finding, cause: Cause) -> Signal:
+    """Return the signal of what a measure found. Its id is the same for the same finding."""
+    touchpoint = cause.touchpoint if finding.cause is None else None
+    by_touchpoint = None if touchpoint is None else {"touchpoint_id": touchpoint.id, "type": touchpoint.type}
+    return Signal(
+        signal_id=stable_id(
+            "signal",
+            cause.customer_id,
+            definition.journey,
+            finding.instance or "",
+            finding.kind,
+            *cause.life,
+            *finding.about,
+        ),
+        kind=finding.kind,
+        severity=finding.severity,
+        journey=definition.journey,
+        instance=place.instance,
+        stage=place.stage,
+        customer_id=cause.customer_id,
+        since=format_time(finding.since_ms),
+        due=None if finding.due_ms is None else format_time(finding.due_ms),
+        cause=by_touchpoint if finding.cause is None else {"deadline": finding.cause},
+        owner=definition.owner,
+        detail=dict(finding.detail),
+    )
+
+
+def leaving_detail(measured: Measured, threads: tuple[Thread, ...], touchpoint: Touchpoint | None) -> dict[str, Any]:
+    """Return what a customer who was dropped did last and waited for; `touchpoint`: the one that ended the run."""
+    waiting = feedback.open_of(threads)
+    return {
+        "last_type": _value(measured.last),
+        "judgement": _value(measured.judgement),
+        "unanswered": len(waiting),
+        "unanswered_feedback": waiting[0].id if waiting else None,
+        "unanswered_type": waiting[0].type if waiting else None,
+        "exit_reason": None if touchpoint is None else touchpoint.fields.get("exit_reason"),
+    }
 
 
 def _signal_cause(event: Event, touchpoint: Touchpoint | None) -> dict[str, Any]:

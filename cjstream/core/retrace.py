@@ -21,6 +21,7 @@ from cjstream.core.engine import (
     returning,
 )
 from cjstream.core.fold import Fold
+from cjstream.core.measured import score_of
 from cjstream.core.outputs import Output, Signal, StageTransition
 from cjstream.core.state import CustomerState, Fence
 from cjstream.core.times import format_time
@@ -62,6 +63,9 @@ class Line(msgspec.Struct, frozen=True):
     moves: list[dict[str, Any]]
     refused: list[dict[str, Any]]
     says: list[str]
+
+
+ABOUT = ("clock", "deviation", "rule", "threshold")  # what of a signal's detail says what it is about
 
 
 class Retrace:
@@ -130,7 +134,8 @@ class Retrace:
             counts = list(fold.counts)
             if touchpoint.type in definition.counted:
                 counts[definition.counted.index(touchpoint.type)] += 1
-            moves = [rule for rule in moves if rule.past is None or rule.past(fold.stage, counts)]
+            score = score_of(self._state, definition, touchpoint)
+            moves = [rule for rule in moves if rule.past is None or rule.past(fold.stage, counts, score)]
         return moves[0] if moves else None
 
     def _forget(self, erasure: Erasure, position: Fence) -> Line:
@@ -209,7 +214,8 @@ def _refusal_in_words(refusal: dict[str, Any]) -> str:
 
 
 def _signal_in_words(signal: Signal) -> str:
-    return f"{_name(signal.journey, signal.instance)}: {signal.kind.replace('_', ' ')}"
+    about = "".join(f" {signal.detail[key]}" for key in ABOUT if key in signal.detail) if signal.detail else ""
+    return f"{_name(signal.journey, signal.instance)}: {signal.kind.replace('_', ' ')}{about}"
 
 
 def _name(journey: str, instance: str) -> str:

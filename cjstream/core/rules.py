@@ -6,17 +6,17 @@ A rule looks at the touchpoint (`when`, core/condition.py) and at the past (`pas
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from itertools import chain
 from typing import Any
 
 from cjstream.core.condition import Predicate, compile_when, path_reader
-from cjstream.core.past import MAX_COUNTED, PAST_KEYS, PastPredicate, compile_past, types_asked
+from cjstream.core.measures.score import Spec
+from cjstream.core.past import MAX_COUNTED, PAST_KEYS, PastPredicate, asking_rules, compile_past, types_asked
 from cjstream.core.reading import Item, Reader
 from cjstream.core.stages import OUTSIDE, Stage, stage_index
 from cjstream.core.times import MAX_MS, parse_time
 from cjstream.core.touchpoint import Touchpoint
 
-MOVE, EXIT, GOAL, SNOOZE = "move", "exit", "goal", "snooze"
+MOVE, EXIT, GOAL, SNOOZE, RAISE = "move", "exit", "goal", "snooze", "raise"
 MAX_RULES = 1000  # of each list
 MAX_PAST_RULES = 32  # with conditions on the past, of one touchpoint type, in all lists together
 RULE_KEYS = ("id", "on", "when", "to")
@@ -32,7 +32,8 @@ Hold = Callable[[Touchpoint], int | None]
 class Rule:
     """A touchpoint of one of the types `on` that passes `when`, after a past that passes `past`, does what `kind` says.
 
-    MOVE proposes the stage with index `to`; EXIT, GOAL and SNOOZE lead to none, their `to` is OUTSIDE. `hold` of a
+    MOVE proposes the stage with index `to`, and so does RAISE, for a score that was reached, if it is further up; EXIT,
+    GOAL and SNOOZE lead to none, their `to` is OUTSIDE. `hold` of a
     SNOOZE returns until when the stalls wait (event time), None if the touchpoint does not say.
     """
 
@@ -67,16 +68,17 @@ class RuleBook:
     snoozes: tuple[Rule, ...]
     ignores: tuple[Rule, ...]
     personas: tuple[PersonaRule, ...]
+    raises: tuple[Rule, ...]
     counted: tuple[str, ...]
 
     @property
     def table(self) -> tuple[Rule, ...]:
-        """The rules that look at the state, in the order in which they are asked."""
-        return (*self.exits, *self.rules, *([self.goal] if self.goal else []), *self.snoozes)
+        """The rules that look at the state, in the order in which they are asked; `raises` at the end, as they came."""
+        return (*self.exits, *self.rules, *([self.goal] if self.goal else []), *self.snoozes, *self.raises)
 
 
-def read_rules(reader: Reader, data: Item, stages: Sequence[Stage]) -> RuleBook:
-    """Return the rules of a definition."""
+def read_rules(reader: Reader, data: Item, stages: Sequence[Stage], score: Spec | None = None) -> RuleBook:
+    """Return the rules of a definition, and those that thresholds of its `score` make."""
     counted = _counted(reader, data)
     rules, goal = RuleReader(reader, stages, counted), data.get("goal")
     return RuleBook(
@@ -86,14 +88,14 @@ def read_rules(reader: Reader, data: Item, stages: Sequence[Stage]) -> RuleBook:
         snoozes=rules.snoozes(data["snooze"]) if "snooze" in data else (),
         ignores=rules.ignores(data["ignore"]) if "ignore" in data else (),
         personas=rules.personas(data["personas"]) if "personas" in data else (),
+        raises=rules.raises(score) if score is not None else (),
         counted=counted,
     )
 
 
 def _counted(reader: Reader, data: Item) -> tuple[str, ...]:
-    lists = [data.get(key) for key in ("rules", "exits", "snooze")]
-    items = [data.get("goal"), *chain.from_iterable(each for each in lists if isinstance(each, list))]
-    counted = sorted({kind for item in items if isinstance(item, dict) for kind in types_asked(item.get("when"))})
+    items = [item for item in asking_rules(data) if isinstance(item, dict)]
+    counted = sorted({kind for item in items for kind in types_asked(item.get("when"))})
     if len(counted) > MAX_COUNTED:
         reader.report(
             "", f"asks `seen` and `count` for {len(counted)} types; at most {MAX_COUNTED}, the state holds each"
@@ -147,6 +149,18 @@ class RuleReader:
             PersonaRule(self.reader.text(item.get("persona"), f"{path}.persona"), self._early(name, item, path))
             for name, path, item in self._items(value, "personas", "persona", PERSONA_KEYS)
         )
+
+    def raises(self, score: Spec) -> tuple[Rule, ...]:
+        """Return a rule for each threshold that leads to a stage: asked whenever a touchpoint may bring points."""
+        found = []
+        for n, threshold in enumerate(score.thresholds):
+            if threshold.to is not None:
+                if threshold.id in self.ids:
+                    self.reader.report(f"measures.score.thresholds[{n}].id", f"{threshold.id!r} is a rule's id as well")
+                found.append(
+                    Rule(threshold.id, score.types, None, self.index[threshold.to], _reaches(threshold.at), RAISE)
+                )
+        return tuple(found)
 
     def _items(self, value: Any, path: str, noun: str, known: Sequence[str]) -> list[tuple[str, str, Item]]:
         """Return (id, path, item) of each rule in a list."""
@@ -205,6 +219,10 @@ class RuleReader:
             self.reader.report(f"{path}.until", "must be properties.NAME, a property that holds a time")
             return None
         return lambda touchpoint: parse_time(read(touchpoint))
+
+
+def _reaches(points: float) -> PastPredicate:
+    return lambda stage, counts, score: score >= points
 
 
 def _hold_for(ms: int) -> Hold:

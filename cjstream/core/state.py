@@ -13,11 +13,14 @@ from typing import Any, TypeVar
 
 import msgspec
 
+from cjstream.core.measures.feedback import Thread
+from cjstream.core.measures.score_state import ScoreState
+from cjstream.core.measures.watches import Watch
 from cjstream.core.stages import OUTSIDE
 from cjstream.errors import StateMismatch
 
-VERSION = 2
-VERSIONS = (1, VERSION)  # readable
+VERSION = 3
+VERSIONS = (1, 2, VERSION)  # readable
 HAS_PENDING = 1  # flag: `pending` is not empty, so restore finds such values without decoding all
 RECENT_IDS = 16  # how many touchpoint ids a customer's window of duplicates holds
 ENTRY_BYTES = 10  # 8 of the id's hash, 2 of the payload's fingerprint
@@ -61,7 +64,8 @@ class Entry(msgspec.Struct, array_like=True, frozen=True, gc=False):
     """A touchpoint as logged: what a fold needs of it. `matches`: rules of the table whose own conditions hold.
 
     `counted`: index of its type among those that conditions count, or -1. `holds_ms`: until when stalls wait, by each
-    snooze in `matches`, -1 if it does not say.
+    snooze in `matches`, -1 if it does not say. `score`: the engagement score then, this touchpoint included; 0.0 if
+    the definition does not ask for it.
     """
 
     at_ms: int
@@ -72,6 +76,7 @@ class Entry(msgspec.Struct, array_like=True, frozen=True, gc=False):
     by_customer: bool = True
     origin: int = 0
     holds_ms: tuple[int, ...] = ()
+    score: float = 0.0
 
 
 class StageTotal(msgspec.Struct, array_like=True, frozen=True, gc=False):
@@ -143,6 +148,22 @@ class Latest(msgspec.Struct, array_like=True, frozen=True, gc=False):
     value: str
 
 
+class Experience(msgspec.Struct, array_like=True, frozen=True, gc=False):
+    """What the measures of a journey keep of a customer: open feedback, score, and what declared rules wait for."""
+
+    threads: tuple[Thread, ...] = ()
+    score: ScoreState | None = None
+    watches: tuple[Watch, ...] = ()
+
+
+class Measured(msgspec.Struct, array_like=True, frozen=True, gc=False):
+    """What is kept of a customer for measures: how it judged last, the type of what it did last, and by journey."""
+
+    judgement: Latest | None = None
+    last: Latest | None = None
+    journeys: dict[str, Experience] = {}
+
+
 class PendingRecord(msgspec.Struct, array_like=True, frozen=True, gc=False):
     """One record to send, as it will be on the wire; `topic` is a role such as `signals`."""
 
@@ -156,7 +177,8 @@ class CustomerState(msgspec.Struct, array_like=True, frozen=True, gc=False):
 
     `recent` is the window of duplicate ids, ENTRY_BYTES each, newest last. `erased_at_ms`: touchpoints up to then
     belong to somebody forgotten. `pending`: outputs of a step fired by the clock, not yet known to be sent.
-    `heard_ms`: the newest touchpoint of the business, if it is newer than all of the customer; else -1.
+    `heard_ms`: the newest touchpoint of the business, if it is newer than all of the customer; else -1. `measured`:
+    None where no journey measures.
     """
 
     fence: Fence = (0, -1)
@@ -169,6 +191,7 @@ class CustomerState(msgspec.Struct, array_like=True, frozen=True, gc=False):
     erased_at_ms: int | None = None
     pending: tuple[PendingRecord, ...] = ()
     heard_ms: int = -1
+    measured: Measured | None = None
 
 
 class Marker(msgspec.Struct, array_like=True, frozen=True, gc=False):

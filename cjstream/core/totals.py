@@ -8,6 +8,8 @@ A customer counts once in each journey entered, by its newest run there, in thes
     ("conversions", journey, touch, dimension, value)       converted: of the `first` and the `last` touchpoint
     ("left", journey, stage)                                dropped: the stage it was in then
     ("late_conversions", journey)                           dropped, and met the goal afterwards
+    ("judged", journey, stage, judgement)                   judges the business so, if a journey asks
+    ("open_feedback", journey)                              has feedback that waits for an answer
 
 Dimensions are those of `count_by` that name values; any other value counts as `other`.
 """
@@ -19,8 +21,9 @@ from functools import lru_cache
 from itertools import zip_longest
 
 from cjstream.core.definition import JourneyDefinition
+from cjstream.core.measures.feedback import open_of
 from cjstream.core.outcome import entered_ms, furthest, is_late, left_stage, outcome
-from cjstream.core.state import CustomerState, Instance, JourneyState
+from cjstream.core.state import CustomerState, Instance, JourneyState, Measured
 
 Booking = tuple[str, ...]
 
@@ -31,6 +34,7 @@ DAY = "day"
 DAY_MS = 86_400_000
 EPOCH_DAY = date(1970, 1, 1).toordinal()
 
+_Booked = tuple[Instance | None, str | None]  # the newest instance, and how the customer judges the business
 _NO_JOURNEYS: Mapping[str, JourneyState] = {}
 
 
@@ -49,23 +53,36 @@ class Totals:
         """
         before = _NO_JOURNEYS if old is None else old.journeys
         after = _NO_JOURNEYS if new is None else new.journeys
-        if before is after:
+        judged = judges = None
+        kept = None if old is None else old.measured
+        keeps = None if new is None else new.measured
+        if kept is not None or keeps is not None:
+            judged, judges = _judgement(kept), _judgement(keeps)
+            waited, waits = _waiting(kept), _waiting(keeps)
+            if waited != waits:
+                self._rebook_waiting(waited, waits)
+        if before is after and judged == judges:
             return
         for name, journey in after.items():
             was = before.get(name)
-            if was is not journey:
-                self._rebook(name, was, journey, by_hash)
+            if was is not journey or judged != judges:
+                self._rebook(name, (_newest(was), judged), (_newest(journey), judges), by_hash)
         for name, was in before.items():
             if name not in after:
-                self._rebook(name, was, None, by_hash)
+                self._rebook(name, (_newest(was), judged), (None, None), by_hash)
 
-    def _rebook(
-        self, name: str, old: JourneyState | None, new: JourneyState | None, by_hash: Mapping[str, JourneyDefinition]
-    ) -> None:
-        was, now = _newest(old), _newest(new)
-        if was is now or (was is not None and now is not None and _counts_the_same(was, now)):
+    def _rebook_waiting(self, before: list[str], after: list[str]) -> None:
+        for name in before:
+            self._book(("open_feedback", name), -1)
+        for name in after:
+            self._book(("open_feedback", name), 1)
+
+    def _rebook(self, name: str, old: _Booked, new: _Booked, by_hash: Mapping[str, JourneyDefinition]) -> None:
+        was, now = old[0], new[0]
+        is_same = was is now or (was is not None and now is not None and _counts_the_same(was, now))
+        if is_same and old[1] == new[1]:
             return
-        for gone, come in zip_longest(_booked(name, was, by_hash), _booked(name, now, by_hash)):
+        for gone, come in zip_longest(_booked(name, *old, by_hash), _booked(name, *new, by_hash)):
             if gone != come:
                 self._book(gone, -1)
                 self._book(come, 1)
@@ -91,11 +108,24 @@ class Totals:
 def bookings(state: CustomerState, by_hash: Mapping[str, JourneyDefinition]) -> Iterator[Booking]:
     """Yield the bookings of one customer, each once; none for a journey never entered, or of an unknown definition."""
     for name, journey in state.journeys.items():
-        yield from _booked(name, _newest(journey), by_hash)
+        yield from _booked(name, _newest(journey), _judgement(state.measured), by_hash)
+    for name in _waiting(state.measured):
+        yield "open_feedback", name
 
 
 def _newest(journey: JourneyState | None) -> Instance | None:
     return journey.instances[-1] if journey is not None and journey.instances else None
+
+
+def _judgement(measured: Measured | None) -> str | None:
+    return None if measured is None or measured.judgement is None else measured.judgement.value
+
+
+def _waiting(measured: Measured | None) -> list[str]:
+    """Return the journeys in which feedback of the customer has no answer yet."""
+    if measured is None:
+        return []
+    return [name for name, kept in measured.journeys.items() if kept.threads and open_of(kept.threads)]
 
 
 def _counts_the_same(one: Instance, other: Instance) -> bool:
@@ -111,7 +141,9 @@ def _counts_the_same(one: Instance, other: Instance) -> bool:
     )
 
 
-def _booked(name: str, instance: Instance | None, by_hash: Mapping[str, JourneyDefinition]) -> list[Booking]:
+def _booked(
+    name: str, instance: Instance | None, judgement: str | None, by_hash: Mapping[str, JourneyDefinition]
+) -> list[Booking]:
     definition = None if instance is None else by_hash.get(instance.definition)
     if instance is None or definition is None or not instance.visits:
         return []
@@ -127,6 +159,8 @@ def _booked(name: str, instance: Instance | None, by_hash: Mapping[str, JourneyD
         made.append(("left", name, left_stage(instance, definition) or NONE))
         if is_late(instance):
             made.append(("late_conversions", name))
+    if judgement is not None:
+        made.append(("judged", name, stage(instance.visits[-1].stage) or NONE, judgement))
     return made
 
 

@@ -57,8 +57,9 @@ def _past(
     touched_ms = past.touched_ms
     if new.touches_matter and not old.touches_matter and new.instance_field is None:
         touched_ms = times.newest_before_ms  # `old` did not keep those that match nothing
+    is_snoozed = bool(instance.visits) or old.data.get("snooze") == new.data.get("snooze")  # else `new` never said so
     return Past(
-        _counts(past, old, new), touched_ms, past.stalled, past.snoozed_ms,
+        _counts(past, old, new), touched_ms, past.stalled, past.snoozed_ms if is_snoozed else -1,
         -1 if entered is None else entered, places[furthest(instance)],
         floor_ms=times.settled_before_ms, trimmed=past.trimmed, before=places[past.before], totals=_merged(totals),
         left=places[left(instance)],

@@ -14,15 +14,16 @@ from aiokafka.errors import KafkaError
 from faust.types import TP
 from mode.supervisors import CrashingSupervisor
 
-from cjstream import definitions, settings
+from cjstream import definitions, sentiment, settings
 from cjstream.core.definition import JourneyDefinition
 from cjstream.errors import CjstreamError, ConfigError, StateMismatch
 from cjstream.kafka import require_topics, wait_for_broker
 from cjstream.metrics import Metrics
 from cjstream.ops import OpsServer
 from cjstream.settings import Settings
-from cjstream.stream import gauges
+from cjstream.stream import fact_gauges, gauges
 from cjstream.stream.clock import Clock
+from cjstream.stream.facts import FactTable
 from cjstream.stream.fatal import BUG, RESTART, give_up
 from cjstream.stream.membership import Membership
 from cjstream.stream.outbox import Outbox
@@ -34,7 +35,7 @@ from cjstream.stream.watchdog import Watchdog
 
 log = logging.getLogger("cjstream")
 
-AGENTS = ("cjstream.agents.touchpoints",)  # one by one: a package scan turns import errors into warnings
+AGENTS = ("cjstream.agents.touchpoints", "cjstream.agents.facts")  # a package scan turns import errors into warnings
 HEARTBEATS_PER_SESSION = 5
 START_SECONDS = 60.0
 BUFFERED_CHUNKS = 16  # of all partitions, between fetch and agent
@@ -47,16 +48,24 @@ class JourneyApp(faust.App):  # type: ignore[misc]
     """A Faust app whose topics with our schema carry batches, and whose state is kept by our protocol."""
 
     slot: Slot | None = None
+    partition_count = 0  # of each topic but that of facts, known from the start on
 
     def __init__(self, config: Settings, **options: Any) -> None:
         self.settings = config
         self.metrics = Metrics()
-        self.batched_topics = {config.touchpoints, config.state_changelog}
+        self.batched_topics = {config.touchpoints, config.state_changelog, config.facts}
         self.membership = Membership(config.kafka_session_timeout_seconds, config.publish_timeout_seconds)
         super().__init__(config.app_id, **_faust_settings(config), **options)
         self.outbox = Outbox(config, self.membership.confirm)
         self.partitions = Partitions(config, self.metrics, self.outbox)
         self.partitions.pause = self._pause
+        self.facts = FactTable(
+            config,
+            self.metrics,
+            self.outbox,
+            committed=lambda number: self.consumer.committed(TP(config.facts, number)),
+            dead_letters=lambda: self.partition_count,
+        )
         self.clock = Clock(self.partitions, config.touchpoints, lambda: self.consumer)
         self.watchdog = Watchdog(lambda: gauges.progress(self))
         self.ops = OpsServer(
@@ -77,15 +86,18 @@ class JourneyApp(faust.App):  # type: ignore[misc]
     async def on_first_start(self) -> None:
         """Check what must be right before any record is read, then start what is ours. A fault ends the process."""
         try:
-            self.partitions.active = _definitions(self.settings.journey_files)
+            self.partitions.active = active = _definitions(self.settings.journey_files)
+            if any(definition.asks_sentiment for definition in active):
+                self.partitions.scorer = sentiment.load(self.settings.sentiment_scorer)
             self.slot = _take_slot(self.settings)
             await wait_for_broker(self.settings.kafka_bootstrap_servers)
-            await require_topics(self.settings)
+            self.partition_count = await require_topics(self.settings)
             self.conf.consumer_group_instance_id = f"{self.slot.member_id}-{self._topics_hash()}"
             port = self.ops.start()
         except CjstreamError as error:
             give_up(error.exit_code, str(error))
         gauges.register(self)
+        fact_gauges.register(self)
         log.info("metrics and health at http://%s:%d/metrics", self.settings.metrics_host, port)
         _calm_the_collector()
         await super().on_first_start()
@@ -104,7 +116,10 @@ class JourneyApp(faust.App):  # type: ignore[misc]
 
     def require_same_counts(self) -> None:
         """Raise StateMismatch if input and changelog no longer have the same number of partitions."""
-        counts = {topic: self.consumer.topic_partitions(topic) for topic in sorted(self.batched_topics)}
+        counts = {
+            topic: self.consumer.topic_partitions(topic)
+            for topic in (self.settings.touchpoints, self.settings.state_changelog)
+        }
         if len(set(counts.values())) > 1:
             raise StateMismatch(
                 f"partition counts differ: {counts}",
@@ -182,6 +197,7 @@ def _faust_settings(config: Settings) -> dict[str, Any]:
 
 app = JourneyApp(settings.load())
 touchpoints = app.topic(app.settings.touchpoints, schema=BatchSchema(), internal=False)
+facts = app.topic(app.settings.facts, schema=BatchSchema(), internal=False)
 transitions = app.topic(app.settings.transitions, value_serializer="json", key_serializer="raw")
 stages = app.tables.add(
     StageTable(

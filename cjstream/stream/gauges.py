@@ -5,7 +5,7 @@ first asked for, and of this thread's loop: so before the worker has them, they 
 """
 
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import product
 from math import inf
 from time import monotonic
@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 from faust.types import TP
 
 from cjstream.core.definition import JourneyDefinition
+from cjstream.core.measures.sentiment import SENTIMENTS
 from cjstream.core.outputs import OUTCOMES
 from cjstream.core.policies import OTHER
 from cjstream.core.totals import DAY, NONE, TOUCHES
@@ -33,6 +34,8 @@ GAUGES: Mapping[str, str] = {  # of bookings, by their first word; the other wor
     "left": "cjstream_dropped_customers",
     "conversions": "cjstream_conversions_by_touch",
     "late_conversions": "cjstream_late_converted_customers",
+    "judged": "cjstream_customers_by_judgement",
+    "open_feedback": "cjstream_waiting_customers",
 }
 
 Sample = tuple[str, Labels, float]
@@ -77,12 +80,20 @@ def _empty(definition: JourneyDefinition) -> Iterator[tuple[str, Labels]]:
     for stage in stages:
         yield "cjstream_dropped_customers", (journey, stage)
     yield "cjstream_late_converted_customers", (journey,)
+    yield from _empty_measures(definition, stages)
     for dimension, values in definition.count_by.items():
         for value in (*values, OTHER) if values else ():
             for outcome in OUTCOMES:
                 yield "cjstream_customers_by_entry", (journey, dimension, value, outcome)
             for touch in TOUCHES:
                 yield "cjstream_conversions_by_touch", (journey, touch, dimension, value)
+
+
+def _empty_measures(definition: JourneyDefinition, stages: Sequence[str]) -> Iterator[tuple[str, Labels]]:
+    if definition.measures is not None and definition.measures.feedback is not None:
+        yield "cjstream_waiting_customers", (definition.journey,)
+    for stage, judgement in product([*stages, NONE], SENTIMENTS) if definition.keeps_mood else ():
+        yield "cjstream_customers_by_judgement", (definition.journey, stage, judgement)
 
 
 def _partitions(app: "JourneyApp") -> Iterator[Sample]:

@@ -1,7 +1,8 @@
 """One partition's life: decode, advance, gather for the publisher. The agent calls it record by record."""
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from dataclasses import replace
 from hashlib import blake2b
 from time import perf_counter
 from typing import Any
@@ -11,7 +12,6 @@ from aiokafka import ConsumerRecord
 
 from cjstream.core import engine
 from cjstream.core.engine import Journeys, Step
-from cjstream.core.outputs import StageCurrent
 from cjstream.core.state import CustomerState, Fence, PendingRecord, Position, decode_state, definition_key
 from cjstream.core.touchpoint import Erasure, Rejection, Touchpoint
 from cjstream.ingest.codec import WireRecord, dead_letter, decode, dumps, encode
@@ -22,7 +22,7 @@ from cjstream.stream.fatal import BUG, give_up
 from cjstream.stream.publisher import Group, Publisher
 from cjstream.stream.rows import Rows
 from cjstream.stream.sizes import Sizes
-from cjstream.stream.tally import count_step
+from cjstream.stream.tally import count_step, count_touchpoint
 
 log = logging.getLogger("cjstream")
 
@@ -52,8 +52,11 @@ class Partition:
         self._app_id, self._stops = settings.app_id, settings.on_internal_error == "stop"
         self._max_skew_ms = int(settings.max_skew_seconds * 1000)
         self._metrics, self._sizes = metrics, Sizes(journeys)
-        self._currents: dict[str, StageCurrent] = {}  # the newest of each customer in the batch at hand
-        self._unsaved = [each for each in journeys.active.values() if rows.store.get(definition_key(each.hash)) is None]
+        self._quiet = replace(journeys, tells_current=False)
+        self._before: dict[bytes, CustomerState | None] = {}  # customers of the batch at hand, as before it
+        self._news: set[bytes] = set()  # those who may stand elsewhere now
+        kept = {each.hash: rows.store.get(definition_key(each.hash)) for each in journeys.active.values()}
+        self._unsaved = [each for each in journeys.active.values() if kept[each.hash] != dumps(each.data)]
         self._started = perf_counter()
 
     def decode(self, record: ConsumerRecord) -> Item:
@@ -73,8 +76,7 @@ class Partition:
     def publish(self, records: list[ConsumerRecord], done: Any) -> None:
         """Hand over what the batch gathered; `done` is called when all of it is durable."""
         group = self.publisher.group
-        group.outputs += (encode(current, self._app_id) for current in self._currents.values())
-        self._currents.clear()
+        group.outputs += self._settle()
         group.acks.append(done)
         group.position = _position_of(records[-1])
         self.applied_to = max(self.applied_to, records[-1].offset + 1)  # a replay starts from the last commit
@@ -84,8 +86,28 @@ class Partition:
         self._metrics.observe("cjstream_batch_seconds", perf_counter() - self._started)
         self.publisher.put(len(records))
 
+    def _settle(self) -> Iterator[WireRecord]:
+        """Book each customer of the batch once, and yield where those stand who may have moved.
+
+        The topic of current stages is compacted, and totals and deadlines are those of now: the last state tells all.
+        """
+        for key, before in self._before.items():
+            after = self.rows.state(key)
+            assert after is not None, "who is erased leaves `_before`"
+            self.rows.totals.change(before, after, self.journeys.by_hash)
+            if engine.may_be_due(before, after):
+                self.deadlines.note(key, after)
+            current = engine.news(before, after, key.decode(), self.journeys) if key in self._news else None
+            if current is not None:
+                yield encode(current, self._app_id)
+        self._before.clear()
+        self._news.clear()
+
     def begin(self) -> None:
-        """A batch begins. The definitions in force go ahead of the first states that need them."""
+        """A batch begins. The definitions in force go ahead of the first states that need them.
+
+        One of the same hash may say something else of titles or measures: then the newer one is kept.
+        """
         self._started = perf_counter()
         for definition in self._unsaved:
             self.rows.put(definition_key(definition.hash), dumps(definition.data))
@@ -96,8 +118,8 @@ class Partition:
         before = self.rows.state(key)
         try:
             known = before if before is not None else self._returning(touchpoint.customer_id)
-            step = engine.advance(known, touchpoint, position, self.journeys)
-            if step.state is not None and (known is None or step.state.journeys is not known.journeys):
+            step = engine.advance(known, touchpoint, position, self._quiet)
+            if step.state is not None and not self._sizes.is_idle:
                 self._sizes.require(step.state)
         except Exception as error:
             self._internal_error(error, record)
@@ -113,17 +135,17 @@ class Partition:
         group = self.publisher.group
         group.tally["cjstream_touchpoints_total", (step.verdict,)] += 1
         count_step(group.tally, step)
+        if self.journeys.metered:
+            count_touchpoint(group.tally, step, before, self.journeys)
         if step.state is None:
             return
         self.rows.put(key, step.state)
-        self.rows.totals.change(before, step.state, self.journeys.by_hash)
-        if before is None or step.state.journeys is not before.journeys:
-            self.deadlines.note(key, step.state)
+        if key not in self._before:
+            self._before[key] = before
+        if step.is_news:
+            self._news.add(key)
         for output in step.outputs:
-            if isinstance(output, StageCurrent):
-                self._currents[output.customer_id] = output  # compacted anyway: the batch's last one tells all
-            else:
-                group.outputs.append(encode(output, self._app_id))
+            group.outputs.append(encode(output, self._app_id))
 
     def _erase(self, erasure: Erasure, position: Fence) -> None:
         key = erasure.customer_id.encode()
@@ -131,10 +153,11 @@ class Partition:
         erased = engine.erase(before, self.rows.marker(erasure.customer_id), erasure, position)
         if erased is None:
             return
-        self._currents.pop(erasure.customer_id, None)
+        booked = self._before.pop(key, before)
+        self._news.discard(key)
         self.rows.put(self.rows.marker_key(erasure.customer_id), erased.marker)
         self.rows.put(key, None)
-        self.rows.totals.change(before, None, self.journeys.by_hash)
+        self.rows.totals.change(booked, None, self.journeys.by_hash)
         self.deadlines.note(key, None)
         group = self.publisher.group
         group.outputs += (encode(output, self._app_id) for output in erased.outputs)
@@ -192,7 +215,8 @@ class Partition:
             return
         try:
             step = engine.expire(before, key.decode(), now_ms, self.journeys)
-            if step.state is None:
+            if step.state is None:  # a touchpoint let the deadline pass that was noted; another may lie ahead
+                self.deadlines.note(key, before)
                 return
             records = [encode(output, self._app_id) for output in step.outputs]
             pending = tuple(PendingRecord(each.topic, each.value, tuple(each.headers)) for each in records)

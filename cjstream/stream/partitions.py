@@ -9,6 +9,7 @@ from aiokafka import ConsumerRecord
 
 from cjstream.core.definition import JourneyDefinition, compile_definition
 from cjstream.core.engine import Journeys
+from cjstream.core.measures.sentiment import Scorer
 from cjstream.core.state import CustomerState, Instance
 from cjstream.errors import StateMismatch
 from cjstream.ingest.codec import loads
@@ -30,6 +31,7 @@ class Partitions:
     def __init__(self, settings: Settings, metrics: Metrics, outbox: Outbox) -> None:
         self.settings, self.metrics = settings, metrics
         self.active: tuple[JourneyDefinition, ...] = ()
+        self.scorer: Scorer | None = None
         self.pause: Callable[[int, bool], None] = lambda number, is_full: None
         self._outbox = outbox
         self._owned: set[int] = set()
@@ -85,7 +87,7 @@ class Partitions:
         kept = [
             compile_definition(loads(data), f"{self.settings.state_changelog}/{number}") for data in rows.definitions()
         ]
-        journeys = Journeys.of(self.active, kept)
+        journeys = Journeys.of(self.active, kept, self.scorer)
         self._require_input(rows.position().topic)
         if unmapped := journeys.unmapped():
             raise StateMismatch("; ".join(unmapped), "mend `replaces` in the journey definition")

@@ -7,7 +7,7 @@ from faust.tables.table import Table
 from faust.types import TP
 
 from cjstream.core.outputs import StageCurrent
-from cjstream.core.report import current
+from cjstream.core.report import current, scored
 from cjstream.stream.fatal import BUG, give_up
 from cjstream.stream.partitions import Partitions
 
@@ -81,7 +81,8 @@ class StageTable(Table):  # type: ignore[misc]
         for partition in self.partitions_held.opened():
             state = partition.rows.state(customer_id.encode())
             if state is not None:
-                return current(state, customer_id, partition.journeys.by_hash)
+                active = partition.journeys.active
+                return scored(current(state, customer_id, partition.journeys.by_hash, active), state, active)
         return None
 
     def _read_only(self, *_: Any, **__: Any) -> NoReturn:

@@ -6,12 +6,13 @@ from dataclasses import dataclass, field
 from typing import Any
 from zlib import crc32
 
+import msgspec
 from hypothesis import strategies as st
 
 from cjstream.core.definition import JourneyDefinition, compile_definition
-from cjstream.core.engine import Journeys, Step, advance, erase, expire, next_due, returning
+from cjstream.core.engine import Journeys, Step, advance, erase, expire, may_be_due, next_due, returning
 from cjstream.core.outputs import Output, Signal, StageCurrent, StageTransition
-from cjstream.core.report import current
+from cjstream.core.report import current, scored
 from cjstream.core.state import CustomerState, Fence, Instance, Latest, Marker, decode_state, encode
 from cjstream.core.touchpoint import Erasure, Touchpoint, parse
 from cjstream.definitions import shipped
@@ -105,13 +106,18 @@ class Customer:
         assert (encode(before) if before is not None else None) == held, "advance changed its input"
         assert advance(before, each, position, self.journeys) == step, "advance is not deterministic"
         self._check_current(before or CustomerState(), step, each.customer_id)
+        if before is not None and step.state is not None and not may_be_due(before, step.state):
+            was, now = next_due(before, self.journeys), next_due(step.state, self.journeys)
+            assert now is None or (was is not None and was <= now), "may_be_due misses a deadline"
         return step
 
     def _check_current(self, before: CustomerState, step: Step, customer_id: str) -> None:
         """Assert that a StageCurrent is sent if and only if it says something new, once and last."""
         sent = [output for output in step.outputs if isinstance(output, StageCurrent)]
-        told, now = (current(state, customer_id, self.journeys.by_hash) for state in (before, step.state or before))
-        assert sent == ([now] if now != told and now.journeys else [])
+        told, now = (self._current(state, customer_id) for state in (before, step.state or before))
+        plain = [msgspec.structs.replace(each, score=None, score_at=None) for each in sent]
+        assert plain == ([now] if now != told and now.journeys else [])
+        assert sent == [scored(each, step.state or before, self.journeys.active) for each in plain]
         assert not sent or step.outputs[-1] is sent[0]
 
     def forget(self, at_ms: int) -> None:
@@ -135,7 +141,11 @@ class Customer:
     @property
     def current(self) -> StageCurrent:
         """Where the customer stands."""
-        return current(self.state or CustomerState(), "ani", self.journeys.by_hash)
+        state = self.state or CustomerState()
+        return scored(self._current(state, "ani"), state, self.journeys.active)
+
+    def _current(self, state: CustomerState, customer_id: str) -> StageCurrent:
+        return current(state, customer_id, self.journeys.by_hash, self.journeys.active)
 
     def path(self, name: str = "shop", key: str | None = None) -> list[tuple[str | None, float]]:
         """Return the visits in one journey: stage and the second it was entered. Instance as in `instance`."""

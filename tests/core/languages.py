@@ -1,4 +1,4 @@
-"""Definitions as plain data, for the tests of what compiles them: a small one, and one with every key there is."""
+"""Definitions as plain data, for the tests of what compiles them: a small one, and two that have every key there is."""
 
 from copy import deepcopy
 from typing import Any
@@ -62,6 +62,95 @@ WHOLE: Object = {
     "snooze": [{"on": "meeting", "for": "7d"}, {"id": "later", "on": "call_back", "until": "properties.when"}],
     "count_by": {"channel": ["website", "email"], "persona": ["enterprise"]},
     "replaces": [{"definition": "0123456789abcdef", "stages": {"lead": "prospect", "won": "won"}}],
+    "measures": {
+        "sentiment": {"at_risk": "won"},
+        "feedback": {
+            "on": ["complaint", "question"],
+            "resolved_by": ["ticket_closed", "solved"],
+            "edited_by": "complaint_edited",
+            "due_soon": 0.5,
+            "calendar": {
+                "time_zone": "Asia/Jakarta",
+                "hours": {"mon-fri": ["09:00-12:00", "13:00-17:00"], "sat": "09:00-12:00"},
+                "holidays": ["2026-12-25"],
+            },
+            "targets": [
+                {
+                    "when": {"sentiment": "negative", "rating": {"lte": 2}},
+                    "first_response": "1h",
+                    "next_response": "2h",
+                    "resolution": "1d",
+                },
+                {"first_response": "4h"},
+            ],
+        },
+        "score": {
+            "cap": 100,
+            "decay": {"half_life": "30d"},
+            "groups": {"talks": {"cap": 20}},
+            "rules": [
+                {"id": "demos", "on": ["demo", "call"], "when": {"channel": "web"}, "points": 5, "group": "talks"},
+                {"on": "cancelled", "points": -40},
+            ],
+            "thresholds": [{"id": "hot", "at": 50, "below": 40}],
+        },
+        "expected": {
+            "path": ["prospect", {"stage": "won", "within": "60d"}, "renewal"],
+            "personas": [{"persona": "enterprise", "path": ["prospect", "renewal"]}],
+            "rules": [
+                {"id": "delivered", "response": ["paid", ["delivered", "collected"]], "within": "5d"},
+                {"precedence": ["demo", "signed"]},
+                {"absence": "payment_error"},
+            ],
+        },
+        "leaving": {"pains": ["payment_error", "complaint"], "asks": "question"},
+        "metrics": {
+            "visits": "page_view",
+            "sign_ups": ["sign_up"],
+            "demos": "demo",
+            "subscriptions": "subscription",
+            "social_engagement": ["like", "share"],
+            "impressions": "ad_view",
+            "clicks": "ad_click",
+            "leads": "lead",
+            "price_negotiated": "haggle",
+            "sales": ["paid", "renewed"],
+            "feedback": ["complaint"],
+            "good_reviews": "review",
+            "referrals": "referral",
+            "guest_posts": "guest_post",
+            "site": ["web"],
+        },
+        "journey_score": {
+            "conversion": {"weight": 3, "target": 0.2},
+            "drop_off": {"weight": 2, "target": 0.5},
+            "time_to_convert": {"weight": 0.5, "target": "7d"},
+            "satisfaction": {"weight": 2, "by": "nps", "target": 30},
+            "sla_met": {"target": 0.9},
+            "advocacy": {"target": 0.1},
+        },
+    },
+}
+SCORED: Object = {  # the score moves customers, so it is behaviour
+    "journey": "leads",
+    "goal": "bought",
+    "stages": [{"id": "looks", "weight": 10}, {"id": "warm", "weight": 20}, {"id": "bought", "weight": 30}],
+    "rules": [
+        {"on": "page_view", "to": "looks"},
+        {"on": "call", "when": {"score": {"gte": 20, "lt": 90.5}}, "to": "warm"},
+        {"on": "call", "when": {"score": 100}, "to": "bought"},
+        {"on": "purchase", "to": "bought"},
+    ],
+    "measures": {
+        "score": {
+            "decay": {"window": "30d"},
+            "rules": [
+                {"id": "sees", "on": "page_view", "points": 1},
+                {"on": "purchase", "when": {"value": {"gte": 50}}, "points": 40.5},
+            ],
+            "thresholds": [{"at": 50, "to": "warm"}],
+        }
+    },
 }
 
 

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from cjstream.core.definition import compile_definition, content_hash
 from tests.core.builders import SHOP
-from tests.core.languages import ABSENT, SMALL, WHOLE, Object, at, changed, leaves, varied
+from tests.core.languages import ABSENT, SCORED, SMALL, WHOLE, Object, at, changed, leaves, varied
 
 
 def test_the_hash_of_a_released_definition_never_changes() -> None:
@@ -17,6 +17,7 @@ def test_the_hash_of_a_released_definition_never_changes() -> None:
     assert compile_definition(SMALL).hash == "fa52f272832c494e"
     assert SHOP.hash == "63866e703bad041c"
     assert compile_definition(WHOLE).hash == "2f90b34330444a69"
+    assert compile_definition(SCORED).hash == "e86226b669ad9edd"
 
 
 @pytest.mark.parametrize(
@@ -128,7 +129,7 @@ def test_short_and_long_forms_have_one_hash(key: str, one: Any, other: Any) -> N
     assert short == long != compile_definition(SMALL).hash
 
 
-# Another value for every plain value in WHOLE.
+# Another value for every plain value in WHOLE but the measures.
 DESCRIPTIVE: Object = {
     "title.en": "Deals", "title.id": "Perjanjian", "owner": "support", "review_by": "2030-01-01",
     "stages.0.group": "early", "stages.0.title.en": "Lead", "stages.0.behind.people": "support",
@@ -158,7 +159,7 @@ EDITS = {**DESCRIPTIVE, **BEHAVIOURAL}
 
 
 def test_every_value_of_the_language_is_edited_below() -> None:
-    assert {*leaves(WHOLE)} - NAMES == {*EDITS}
+    assert {*leaves(changed(WHOLE, measures=ABSENT))} - NAMES == {*EDITS}
     assert [path for path, value in EDITS.items() if at(WHOLE, path) == value] == []
 
 
@@ -190,4 +191,59 @@ def test_every_other_key_can_be_left_out_and_is_in_it_unless_descriptive(key: st
     if key == "goal":  # a window needs one
         whole = varied(changed(WHOLE, window=ABSENT), "stages.0.window", ABSENT)
     less = compile_definition(changed(whole, **{key: ABSENT})).hash
-    assert (less == compile_definition(whole).hash) == (key in {"title", "owner", "review_by"})
+    assert (less == compile_definition(whole).hash) == (key in {"title", "owner", "review_by", "measures"})
+
+
+@pytest.mark.parametrize("measure", sorted(WHOLE["measures"]))
+def test_a_measure_that_moves_nobody_is_no_behaviour(measure: str) -> None:
+    less = changed(WHOLE["measures"], **{measure: ABSENT})
+    assert compile_definition(changed(WHOLE, measures=less)).hash == compile_definition(WHOLE).hash
+
+
+SCORES: Object = {  # another value for every plain value in the score of SCORED
+    "decay.window": "31d", "rules.0.id": "looks", "rules.0.on": "search", "rules.0.points": 2, "rules.1.on": "bought",
+    "rules.1.when.value.gte": 51, "rules.1.points": 40, "thresholds.0.at": 51, "thresholds.0.to": "bought",
+}  # fmt: skip
+
+
+def test_a_score_that_moves_customers_is_behaviour_each_value_of_it() -> None:
+    assert {*leaves(SCORED["measures"]["score"])} == {*SCORES}
+    others = {
+        compile_definition(varied(SCORED, f"measures.score.{path}", value)).hash for path, value in SCORES.items()
+    }
+    assert len(others - {compile_definition(SCORED).hash}) == len(SCORES)
+
+
+@pytest.mark.parametrize(
+    ("path", "value"),
+    [
+        ("rules.1.when.score", {"lt": 90.5, "gte": 20.0}),
+        ("rules.2.when.score", {"eq": 100.0}),
+        ("measures.score.decay.window", "720h"),
+        ("measures.score.rules.0.on", ["page_view"]),
+        ("measures.score.rules.0.points", 1.0),
+        ("measures.score.rules.0.group", None),
+        ("measures.score.rules.1.id", "score-2"),
+        ("measures.score.rules.1.when", {"value": {"gte": 50.0}}),
+        ("measures.score.thresholds.0.id", "threshold-1"),
+        ("measures.score.thresholds.0.below", 50),
+        ("measures.sentiment", {}),
+    ],
+)
+def test_another_spelling_of_a_score_leaves_it_as_it_is(path: str, value: Any) -> None:
+    assert compile_definition(varied(SCORED, path, value)).hash == compile_definition(SCORED).hash
+
+
+@pytest.mark.parametrize("path", ["rules.1.when", "measures.score.thresholds.0.to"])
+def test_either_a_rule_or_a_threshold_makes_the_score_behaviour(path: str) -> None:
+    still = varied(varied(SCORED, "rules.2.when", ABSENT), path, ABSENT)
+    other = varied(still, "measures.score.rules.0.points", 2)
+    assert compile_definition(other).hash != compile_definition(still).hash
+
+
+def test_a_score_that_leads_nowhere_and_is_not_asked_for_is_no_behaviour() -> None:
+    still = SCORED
+    for path in ("rules.1.when", "rules.2.when", "measures.score.thresholds.0.to"):
+        still = varied(still, path, ABSENT)
+    for other in (changed(still, measures=ABSENT), varied(still, "measures.score.thresholds.0.to", None)):
+        assert compile_definition(other).hash == compile_definition(still).hash

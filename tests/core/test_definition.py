@@ -226,9 +226,9 @@ def test_a_rule_asks_the_past_apart_from_the_touchpoint() -> None:
     rule = compile_definition(WHOLE).table[2]
     assert rule.past is not None
     assert rule.holds(touchpoint("t", "demo", 0))
-    assert rule.past(0, [2, 0, 0])
-    assert not rule.past(1, [2, 0, 0])
-    assert not rule.past(0, [1, 0, 0])
+    assert rule.past(0, [2, 0, 0], 0.0)
+    assert not rule.past(1, [2, 0, 0], 0.0)
+    assert not rule.past(0, [1, 0, 0], 0.0)
 
 
 @pytest.mark.parametrize(

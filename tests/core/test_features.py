@@ -293,6 +293,13 @@ class TestF5Stall:
         assert customer.path() == [("a", 0)]
 
 
+def test_a_timeout_that_leads_to_the_goal_converts_by_the_deadline() -> None:
+    stages = [{"id": "a", "weight": 1, "stall": {"since_entered": "1m", "to": "b"}}, {"id": "b", "weight": 2}]
+    customer = fed(journey(stages=stages, goal="b"), "a@0 x@100")
+    [signal] = [each for each in customer.signals if each.kind == "converted"]
+    assert signal.cause == {"deadline": "stall.since_entered"}
+
+
 class TestF6Outcomes:
     def test_an_entry_three_days_ago_in_a_window_of_31_days_is_in_progress(self) -> None:
         customer = fed(journey(goal="c", window="31d"), "a@0")

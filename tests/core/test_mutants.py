@@ -5,11 +5,14 @@ from typing import Any
 
 import pytest
 
-from cjstream.core import engine, logged, moves
+from cjstream.core import engine, logged, measured, moves
 from cjstream.core.fold import Fold
 from cjstream.core.journey import JourneyStep
+from cjstream.core.measured import NOT_BEGUN
+from cjstream.core.measures import judgement
 from cjstream.core.outcome import Deadline
 from tests.core import test_features as features
+from tests.core import test_measured as measures
 from tests.core import test_pains as pains
 
 F1, F5, F6 = features.TestF1MovePolicy, features.TestF5Stall, features.TestF6Outcomes
@@ -67,17 +70,34 @@ def without(*causes: str) -> Callable[[Patch], None]:
 
 
 def the_clock_is_never_asked(patch: Patch) -> None:
-    patch.setattr(engine, "_passed", lambda old, now_ms, by_hash: -1)
+    patch.setattr(engine, "_passed", lambda state, active, now_ms, by_hash: -1)
     patch.setattr(engine, "next_due", lambda state, journeys: None)
 
 
 def the_business_is_a_sign_of_life(patch: Patch) -> None:
     entry_of: Any = logged.entry_of
 
-    def alive(touchpoint: Any, definition: Any) -> Any:
-        return entry_of(touchpoint._replace(by_customer=True), definition)
+    def alive(touchpoint: Any, definition: Any, scores: Any = None) -> Any:
+        return entry_of(touchpoint._replace(by_customer=True), definition, scores)
 
     patch.setattr(logged, "entry_of", alive)
+
+
+def a_risk_is_told_at_every_look(patch: Patch) -> None:
+    patch.setattr(judgement, "_was_at_risk", lambda after, state, by_hash, judgement: False)
+
+
+def what_was_told_of_a_path_is_forgotten(patch: Patch) -> None:
+    patch.setattr(measured, "_name", lambda finding: object())
+
+
+def logged_scores_stay_as_they_were(patch: Patch) -> None:
+    patch.setattr(logged, "_rescored", lambda log, scores: log)
+
+
+def time_before_the_clock_is_forgotten(patch: Patch) -> None:
+    moment: Any = measured._moment
+    patch.setattr(measured, "_moment", lambda before, active, *more: moment(NOT_BEGUN, active, *more))
 
 
 def nothing_is_refused(patch: Patch) -> None:
@@ -113,6 +133,13 @@ def a_round_keeps_the_goal_of_the_one_before(patch: Patch) -> None:
         (the_clock_is_never_asked, F5().test_silence_after_the_entry_stalls_once_at_the_limit_also_after_a_restart),
         (the_clock_is_never_asked, pains.test_who_may_still_convert_is_not_shown_as_dropped),
         (the_business_is_a_sign_of_life, F5().test_touchpoints_of_the_business_are_no_sign_of_life),
+        (a_risk_is_told_at_every_look, measures.test_a_bad_judgement_after_the_purchase_is_a_risk_once),
+        (
+            what_was_told_of_a_path_is_forgotten,
+            measures.test_a_declared_path_is_watched_while_the_customer_is_inside,
+        ),
+        (logged_scores_stay_as_they_were, measures.test_points_that_come_out_of_order_correct_the_move),
+        (time_before_the_clock_is_forgotten, measures.test_what_the_clock_told_a_touchpoint_does_not_tell_again),
         (nothing_is_refused, F1().test_listed_pairs_lead_back_and_no_others_do),
         (nothing_is_refused, F9().test_never_lets_nobody_in_again),
         (a_round_keeps_the_goal_of_the_one_before, pains.test_whoever_left_can_enter_again_and_convert_again),

@@ -25,14 +25,14 @@ def stages(spec: Any) -> set[str]:
     """Return the names of the stages in which a condition on the stage holds."""
     predicate = compiled({"stage": spec})
     assert predicate is not None
-    assert not predicate(OUTSIDE, (0, 0, 0)), "outside passes none"
-    return {name for i, name in enumerate(WEIGHTS) if predicate(i, (0, 0, 0))}
+    assert not predicate(OUTSIDE, (0, 0, 0), 0.0), "outside passes none"
+    return {name for i, name in enumerate(WEIGHTS) if predicate(i, (0, 0, 0), 0.0)}
 
 
-def holds(when: Any, stage: int = 0, **counts: int) -> bool:
+def holds(when: Any, stage: int = 0, score: float = 0.0, **counts: int) -> bool:
     predicate = compiled(when)
     assert predicate is not None
-    return predicate(stage, [counts.get(kind, 0) for kind in COUNTED])
+    return predicate(stage, [counts.get(kind, 0) for kind in COUNTED], score)
 
 
 @pytest.mark.parametrize(
@@ -74,6 +74,13 @@ def test_count_compares_how_many_there_were(limits: Any, passing: set[int]) -> N
     assert {n for n in range(5) if holds({"count": {"purchase": limits}}, purchase=n)} == passing
 
 
+@pytest.mark.parametrize(
+    ("spec", "passing"), [({"gte": 49.5}, {49.5, 50, 70}), ({"gt": 50, "lt": 70}, set()), (50, {50})]
+)
+def test_the_score_is_compared_with_limits(spec: Any, passing: set[float]) -> None:
+    assert {score for score in (0, 49.5, 50, 70) if holds({"score": spec}, score=score)} == passing
+
+
 def test_every_part_must_hold() -> None:
     when = {"stage": "low", "seen": "view", "count": {"purchase": {"gte": 2}, "delivered": 1}}
     assert holds(when, 0, view=1, purchase=2, delivered=1)
@@ -110,6 +117,9 @@ def test_a_block_that_asks_nothing_of_the_past_has_no_predicate() -> None:
         ({"count": {"view": True}}, ["when.count.view.eq"]),
         ({"count": {"view": {"gte": -1}}}, ["when.count.view.gte"]),
         ({"count": {"view": {"gte": MAX_COUNT + 1}}}, ["when.count.view.gte"]),
+        ({"score": {"gte": "50"}}, ["when.score.gte"]),
+        ({"score": True}, ["when.score.eq"]),
+        ({"score": {"in": [50]}}, ["when.score.in"]),
         ({"count": {"view": {"in": [1]}, "purchase": {"lt": "2"}}}, ["when.count.view.in", "when.count.purchase.lt"]),
     ],
 )
@@ -147,12 +157,13 @@ conditions = st.fixed_dictionaries(
             st.integers(0, 3) | st.dictionaries(st.sampled_from(["eq", "gte", "lt"]), st.integers(0, 3), min_size=1),
             min_size=1,
         ),
+        "score": st.integers(0, 3) | st.dictionaries(st.sampled_from(["gte", "lt"]), st.floats(0, 3), min_size=1),
     },
 )
 
 
-@given(conditions, st.integers(-1, 2), st.tuples(*[st.integers(0, 3)] * 3))
-def test_the_canonical_form_means_the_same(when: Any, stage: int, counts: tuple[int, ...]) -> None:
+@given(conditions, st.integers(-1, 2), st.tuples(*[st.integers(0, 3)] * 3), st.integers(0, 3))
+def test_the_canonical_form_means_the_same(when: Any, stage: int, counts: tuple[int, ...], score: float) -> None:
     one, other = compiled(when), compiled(canonical_past(when))
     assert (one is None) == (other is None)
-    assert one is None or other is None or one(stage, counts) == other(stage, counts)
+    assert one is None or other is None or one(stage, counts, score) == other(stage, counts, score)

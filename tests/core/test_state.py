@@ -8,16 +8,22 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from cjstream.core.measures.feedback_threads import Message, Opening, Running, Thread
+from cjstream.core.measures.score_state import Mark, ScoreState
+from cjstream.core.measures.tally import Tally
+from cjstream.core.measures.watches import Watch
 from cjstream.core.state import (
     ENTRY_BYTES,
     RECENT_IDS,
     CustomerState,
     Entry,
+    Experience,
     Fence,
     Instance,
     JourneyState,
     Latest,
     Marker,
+    Measured,
     Past,
     PendingRecord,
     Position,
@@ -84,8 +90,27 @@ LOGGED = CustomerState(
     heard_ms=START_MS + 6,
 )  # fmt: skip
 
+OPENING = Opening(START_MS, "cart-1", "review", "website", "negative", "delivery", 2, (3_600_000, 0, 86_400_000))
+THREADS = (
+    Thread("r1", OPENING, (Running(0, START_MS, 3_600_000), Running(2, START_MS, 86_400_000)), START_MS),
+    Thread("zoë-中", messages=(Message(START_MS, 2**53, 4), Message(START_MS + 1, 0, 2, "r1", OPENING)), alias="r1"),
+)  # fmt: skip
+SCORE = ScoreState(
+    1, 86_400_000, ("buys", "looks"),
+    Tally((3, 4), tick=19, amounts=(1.5, 2.25)), Tally((2, 3), (17, 19), ((17, 0, 2),)),
+    ((START_MS, 1, 0), (START_MS + 1, 0, 1)), START_MS + 1, (Mark("hot", 3, 2, ((START_MS, 1, 3),)),),
+)  # fmt: skip
+MEASURED = CustomerState(
+    (1, 5), START_MS, b"0123456789", {},
+    measured=Measured(
+        Latest(START_MS, 1, "negative"), Latest(START_MS + 1, 0, "review"),
+        {"shop": Experience(THREADS, SCORE, (Watch("cart-1", "in-time", (START_MS,), (START_MS + 1,), START_MS),))},
+    ),
+)  # fmt: skip
+
 # Written once by `encode` of each version, never again: a test that fails here is a release that cannot read its past.
 WRITTEN: dict[str, CustomerState | Marker | Position] = {
+    "v3-customer-measured.bin": MEASURED,
     "v2-customer-logged.bin": LOGGED,
     "v1-customer-full.bin": FULL,
     "v1-customer-new.bin": CustomerState(),
@@ -124,7 +149,8 @@ def some(strategy: st.SearchStrategy[Any]) -> st.SearchStrategy[tuple[Any, ...]]
 
 
 visit = st.builds(Visit, st.integers(-1, 63), small, small, short, st.booleans(), st.integers(-3, 999))
-entry = st.builds(Entry, small, small, short, some(small), numbers, st.booleans(), small, some(numbers))
+points = st.floats(allow_nan=False, allow_infinity=False)
+entry = st.builds(Entry, small, small, short, some(small), numbers, st.booleans(), small, some(numbers), points)
 totals = st.builds(StageTotal, small, small, small, small, small)
 
 
@@ -147,9 +173,27 @@ journey = st.builds(JourneyState, small, st.lists(instance, max_size=2).map(tupl
 pending = st.builds(
     PendingRecord, short, st.none() | st.binary(), st.lists(st.tuples(short, st.binary()), max_size=2).map(tuple)
 )
+opening = st.builds(
+    Opening, small, st.none() | short, short, st.none() | short, st.none() | short, st.none() | short,
+    st.none() | small | points, some(small),
+)  # fmt: skip
+message = st.builds(Message, small, small, st.integers(0, 6), short, st.none() | opening)
+thread = st.builds(
+    Thread, short, st.none() | opening, some(st.builds(Running, st.integers(0, 2), small, small)), numbers, short,
+    some(message),
+)  # fmt: skip
+tally = st.builds(Tally, some(small), some(small), some(st.tuples(small, small, small)), small, some(points))
+score = st.builds(
+    ScoreState, numbers, small, some(short), tally, tally, some(st.tuples(small, small, small)), numbers,
+    some(st.builds(Mark, short, small, small, some(st.tuples(small, small, small)))),
+)  # fmt: skip
+watch = st.builds(Watch, short, short, some(small), some(small), numbers)
+experience = st.builds(Experience, some(thread), st.none() | score, some(watch))
+measured = st.none() | st.builds(Measured, latest, latest, st.dictionaries(short, experience, max_size=2))
 customers = st.builds(
     CustomerState, fences, st.integers(-1, 2**53), st.binary(), st.dictionaries(short, journey, max_size=2),
     latest, latest, latest, st.none() | small, st.lists(pending, max_size=2).map(tuple), numbers,
+    measured,
 )  # fmt: skip
 markers = st.builds(Marker, fences, small, st.dictionaries(short, small, max_size=3))
 positions = st.builds(Position, fences, st.integers(-1, 2**53), st.binary(max_size=32), st.integers(-1, 2**62))
@@ -164,7 +208,7 @@ def test_what_is_encoded_is_decoded(value: CustomerState | Marker | Position) ->
 
 
 @pytest.mark.parametrize("decode", DECODE.values())
-@pytest.mark.parametrize("data", [b"", b"\x00", b"\x03\x00", b"\x03" + encode(FULL)[1:], b"{}"])
+@pytest.mark.parametrize("data", [b"", b"\x00", b"\x04\x00", b"\x04" + encode(FULL)[1:], b"{}"])
 def test_bytes_of_an_unknown_version_are_refused(decode: Any, data: bytes) -> None:
     with pytest.raises(StateMismatch, match="upgrade cjstream"):
         decode(data)
@@ -193,7 +237,7 @@ def test_a_release_that_adds_a_field_at_the_end_is_read_without_it() -> None:
 
 
 def test_a_forward_only_customer_with_36_character_ids_takes_at_most_640_bytes() -> None:
-    """Every stage of the shop, the goal, a full window, all attributes, an erasure before: 628 bytes today."""
+    """Every stage of the shop, the goal, a full window, all attributes, an erasure before: 631 bytes today."""
     customer = Customer.of(SHOP)
     customer.forget(START_MS - 1)
     customer.offset = 2**40

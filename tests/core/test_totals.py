@@ -417,3 +417,22 @@ def check_sums(table: Table) -> None:
                 assert sum(table.count("conversions", name, touch, dimension).values()) == converted[name]
         assert sum(table.count("left", name).values()) == outcomes["dropped"]
         assert table.totals.counts["late_conversions", name] <= outcomes["dropped"]
+
+
+def test_judgements_and_waiting_customers_are_booked_and_unbooked() -> None:
+    measures = {"sentiment": {}, "feedback": {"targets": [{"first_response": "1h"}]}}
+    table = Table.of(journey(measures=measures))
+    table.feed("question", 0)
+    assert table.totals.counts["open_feedback", "shop"] == 1  # before any stage
+    table.feed("a", 1)
+    table.feed("review", 2, sentiment="negative")
+    assert table.totals.counts["judged", "shop", "a", "negative"] == 1
+    table.feed("b", 3, sentiment="positive")
+    assert table.totals.counts["judged", "shop", "b", "positive"] == 1
+    assert table.totals.counts["judged", "shop", "a", "negative"] == 0
+    table.feed("answer", 4, reply_to="t0", initiator="business")
+    table.feed("answer", 5, reply_to="t2", initiator="business")
+    assert table.totals.counts["open_feedback", "shop"] == 0
+    table.feed("question", 6)
+    table.forget(START_MS + 7_000)
+    assert not table.totals.counts

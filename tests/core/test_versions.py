@@ -20,7 +20,7 @@ from cjstream.core.paths import Path, Paths
 from cjstream.core.state import Instance, decode_state, encode
 from cjstream.core.times import format_time
 from cjstream.core.totals import Totals
-from tests.core.builders import START_MS, Customer, Object, journey, parsed, wire
+from tests.core.builders import START_MS, Customer, Object, journey, parsed, touchpoint, wire
 from tests.core.journeys import ALL, MOST, SHORT_LATENESS, SPAN_MINUTES, Language, definitions, touchpoints
 from tests.core.stories import Story, due, folded, held, paths
 from tests.core.test_features import DAY, fed, feed, kinds, outcome, refused, signals, stages
@@ -899,6 +899,14 @@ def held_under(customer: Customer, definition: JourneyDefinition) -> Story:
     ((name, kept),) = customer.state.journeys.items()
     mine = tuple(each for each in kept.instances if each.definition == definition.hash)
     return held(changed(customer.state, journeys={name: changed(kept, instances=mine)}), definition)
+
+
+def test_a_snooze_before_the_entry_is_none_of_a_definition_that_knows_no_snooze() -> None:
+    stall = [{"id": "a", "weight": 1, "stall": {"since_entered": "1m", "exit": True}}, {"id": "b", "weight": 2}]
+    customer = Customer.of(journey(snooze=[{"on": "d", "for": "1h"}]))
+    customer.feed(touchpoint("0", "d", 0))
+    deploy(customer, journey(stages=stall)).feed(touchpoint("1", "a", 1), touchpoint("2", "d", 100))
+    assert customer.path() == [("a", 1), (None, 61)]
 
 
 LEAVING_SOON = [{"on": ["e", "f"]}]
