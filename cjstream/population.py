@@ -1,4 +1,4 @@
-"""A made-up shop's customers: realistic touchpoints by seed, for demos and tests. No clock, no I/O.
+"""A made-up shop's customers and its advertising: realistic touchpoints and facts by seed. No clock, no I/O.
 
 Each customer walks from finding the shop to recommending it, and leaves where dice and persona say so.
 A walk is a generator on a heap ordered by its next event time: memory holds the customers on their way only.
@@ -11,6 +11,7 @@ from heapq import heappop, heappush, heapreplace
 from random import Random
 from typing import Any, TypeVar
 
+from cjstream.core.facts import CLICKS, IMPRESSIONS, SEARCH_RANK, SPEND, Fact
 from cjstream.personas import (
     BITTER_STARS,
     CAMPAIGNS,
@@ -33,6 +34,7 @@ SECOND, MINUTE, HOUR, DAY = 1000, 60_000, 3_600_000, 86_400_000
 TYPICAL_DAYS = 30  # pauses between visits are given for such a period; others stretch or shrink them
 ADVOCATES_KEPT = 100
 ANSWERED = 0.7  # share of questions and complaints that the shop answers
+AD_CHANNELS = ("search", "social_media", "email")
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
@@ -66,6 +68,23 @@ def _advance(walks: list[tuple[int, int, Touchpoint, Walk]], end_ms: int) -> Ite
             heappop(walks)
         else:
             heapreplace(walks, (following[0], number, following[1], walk))
+
+
+def advertising(customers: int, seed: int, start_ms: int, days: int) -> Iterator[Fact]:
+    """Yield what the shop's ads did on each UTC day of the period: a campaign a day, in each of AD_CHANNELS.
+
+    As much as brings `customers` customers in `days`; some of 100 impressions lead to a click. Money is in US dollars.
+    """
+    dice = Random(seed)  # noqa: S311 - made-up numbers keep no secrets
+    for number in range(days + 1):
+        day = (EPOCH + timedelta(milliseconds=start_ms, days=number)).date().isoformat()
+        campaign = dice.choice(CAMPAIGNS)
+        for channel in AD_CHANNELS:
+            clicks = round(customers / days * dice.uniform(0.2, 0.6))
+            yield Fact(IMPRESSIONS, channel, campaign, day, round(clicks * dice.uniform(15, 60)), "")
+            yield Fact(CLICKS, channel, campaign, day, clicks, "")
+            yield Fact(SPEND, channel, campaign, day, round(clicks * dice.uniform(0.1, 0.5), 2), "USD")
+        yield Fact(SEARCH_RANK, "search", "", day, dice.randint(2, 9), "")
 
 
 class _Shop:

@@ -66,6 +66,7 @@ def test_validate_accepts_a_good_definition(tmp_path: Path) -> None:
         "file": str(file),
         "valid": True,
         "problems": [],
+        "warnings": [],
     }
 
 

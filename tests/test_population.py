@@ -10,8 +10,9 @@ from typing import Any
 
 import pytest
 
+from cjstream.core.facts import NAMES, Facts, parse_fact
 from cjstream.personas import PERSONAS
-from cjstream.population import DAY, population
+from cjstream.population import AD_CHANNELS, DAY, advertising, population
 
 Touchpoint = dict[str, Any]
 
@@ -133,3 +134,15 @@ def test_two_currencies_two_languages_and_types_that_move_nobody(crowd: list[Tou
 
 def test_nobody_gives_nothing() -> None:
     assert list(population(0, 1, START_MS, DAYS)) == []
+
+
+def test_the_advertising_tells_every_known_fact_of_every_day_and_channel() -> None:
+    told = list(advertising(CUSTOMERS, 1, START_MS, DAYS))
+    assert told == list(advertising(CUSTOMERS, 1, START_MS, DAYS))
+    assert [each for each in told if parse_fact(each._asdict()) != each] == []
+    facts = Facts()
+    for each in told:
+        facts.take(each)
+    assert len(facts) == len(told) == (DAYS + 1) * (3 * len(AD_CHANNELS) + 1)
+    assert {each.name for each in told} == set(NAMES)
+    assert (facts.total("impressions") or 0) > 10 * (facts.total("clicks") or 0) > 0

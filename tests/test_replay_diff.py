@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from cjstream.cli.replay_diff_view import duration
+from cjstream.cli.tables import duration
 from cjstream.population import population
 from tests.command import run
 from tests.reference import SHOP as REFERENCE

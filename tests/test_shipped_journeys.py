@@ -10,6 +10,7 @@ from cjstream.definitions import names, shipped
 from tests.core.builders import Customer, touchpoint
 
 DAY = 86_400.0
+MEASURED = ("sla_due_soon", "sla_met", "sla_breached", "deviation", "score_threshold", "at_risk")
 Story = list[tuple[float, str] | tuple[float, str, dict[str, Any]]]
 
 
@@ -36,7 +37,8 @@ def outcome(customer: Customer, name: str) -> str:
 
 
 def signals(customer: Customer) -> list[str]:
-    return [each.kind for each in customer.signals]
+    """Return the kinds of the signals but those of measures."""
+    return [each.kind for each in customer.signals if each.kind not in MEASURED]
 
 
 def test_shop_a_buyer_comes_back_and_recommends() -> None:
@@ -268,6 +270,17 @@ def test_b2b_cooperation_without_a_contract_no_instance() -> None:
     mira = Customer.of(shipped("b2b_cooperation"))
     step = mira.feed(touchpoint("t", "call", 0))
     assert (moves(mira), step.refused) == ([], (("b2b_cooperation", "no_instance_key"),))
+
+
+def test_the_hash_of_a_shipped_journey_never_changes() -> None:
+    """Customers are pinned to it: who is on the way would keep the old definition for good."""
+    assert {name: shipped(name).hash for name in names()} == {
+        "shop": "63866e703bad041c",
+        "b2b_cooperation": "fc1c7c2480d7e9cf",
+        "customer_experience": "e0cec5ffad570f4c",
+        "five_phases": "4b4a6741f6650c3c",
+        "loyal_customers": "0b798462b07c4b81",
+    }
 
 
 @pytest.mark.parametrize("name", names())

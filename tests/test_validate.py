@@ -10,6 +10,8 @@ from tests.command import run
 
 GOOD = "journey: good\nstages:\n  - {id: a, weight: 1}\nrules:\n  - {on: x, to: a}\n"
 BAD = GOOD.replace("to: a", "to: b").replace("weight: 1", "weight: one")
+ODD = GOOD + "  - {on: x, when: {value: {gt: 1}}, to: a}\n"
+WARNING = "line 6: rules[1]: is never asked: an earlier entry without a condition takes x"
 
 
 @pytest.fixture
@@ -39,7 +41,7 @@ def test_several_are_checked_each_problem_is_told_with_its_file_and_line(good: P
 
 def test_json_is_one_object_for_one_and_a_list_for_several(good: Path, bad: Path) -> None:
     one = json.loads(run("validate", "shop", "--json").stdout)
-    assert one == {"file": "shop", "valid": True, "problems": []}
+    assert one == {"file": "shop", "valid": True, "problems": [], "warnings": []}
     done = run("validate", str(good), str(bad), "--json")
     assert done.returncode == 1
     assert [(each["file"], each["valid"], len(each["problems"])) for each in json.loads(done.stdout)] == [
@@ -68,6 +70,23 @@ def test_a_review_that_is_due_is_told_and_is_no_fault(good: Path, day: str, is_t
         assert done.returncode == 0
         assert (f"note: {good}: was to be reviewed by {day}".encode() in done.stderr) == is_told
         assert b"note" not in done.stdout
+
+
+def test_what_is_hardly_meant_is_a_warning_with_its_line_and_no_fault(good: Path) -> None:
+    good.write_text(ODD)
+    done = run("validate", str(good))
+    assert (done.returncode, done.stdout.decode().splitlines()) == (0, [f"{good} is valid", f"warning: {WARNING}"])
+    several = run("validate", str(good), "shop").stdout.decode().splitlines()
+    assert several == [f"{good} is valid", f"{good}: warning: {WARNING}", "shop is valid"]
+    told = json.loads(run("validate", str(good), "--json").stdout)
+    assert (told["valid"], told["problems"]) == (True, [])
+    path, message = WARNING.removeprefix("line 6: ").split(": ", 1)
+    assert told["warnings"] == [{"path": path, "line": 6, "message": message}]
+
+
+def test_a_file_that_can_be_read_once_is_enough() -> None:
+    done = run("validate", "/dev/stdin", stdin=ODD.encode())
+    assert done.stdout.decode().splitlines() == ["/dev/stdin is valid", f"warning: {WARNING}"]
 
 
 @pytest.mark.parametrize("args", [[], ["--json"], ["shop", "--list"], ["shop", "no-such-file"], ["."]])

@@ -16,7 +16,7 @@ from cjstream.errors import CjstreamError
 
 COMMANDS = (
     "demo", "broker", "topics", "worker", "send", "transitions", "stages", "inspect", "why", "status", "validate",
-    "replay-diff",
+    "replay-diff", "report",
 )  # fmt: skip
 EXIT_BUG, EXIT_INTERRUPTED = 70, 130
 

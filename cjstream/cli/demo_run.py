@@ -7,7 +7,7 @@ import socket
 import sys
 import tempfile
 import time
-from collections.abc import AsyncIterator, Coroutine, Iterator
+from collections.abc import AsyncIterator, Coroutine, Iterable, Iterator
 from contextlib import aclosing, asynccontextmanager, contextmanager, suppress
 from datetime import datetime
 from pathlib import Path
@@ -19,11 +19,12 @@ from rich.live import Live
 
 from cjstream import kafka, settings
 from cjstream.cli.demo_view import Tally, line, screen, stages_panel
+from cjstream.core.facts import Fact, key_of
 from cjstream.definitions import find, shipped
 from cjstream.errors import CjstreamError
 from cjstream.ingest.codec import dumps, loads
 from cjstream.local import LocalBroker, die_with_parent
-from cjstream.population import DAY, population
+from cjstream.population import DAY, advertising, population
 from cjstream.settings import Settings
 
 DAYS = 30
@@ -175,9 +176,10 @@ async def _ready(config: Settings, log: Path) -> int:
 
 
 async def _send(plan: Plan, config: Settings, partitions: int, tally: Tally) -> None:
-    """Send the population at its rate, with event times of the month that ends now."""
+    """Send the month's advertising, then the population at its rate, with event times of the month that ends now."""
     start_ms = int(time.time() * 1000) - DAYS * DAY
     seed = int(time.time()) % NEW_SEEDS if plan.seed is None else plan.seed
+    await _send_facts(config, advertising(plan.customers, seed, start_ms, DAYS))
     tick = max(1, plan.rate // TICKS_PER_SECOND)
     started = time.monotonic()
     async with kafka.BulkSender(config, config.touchpoints, partitions) as sender:
@@ -190,6 +192,13 @@ async def _send(plan: Plan, config: Settings, partitions: int, tally: Tally) -> 
                 tally.share_sent = (at_ms - start_ms) / (DAYS * DAY)
                 await asyncio.sleep(started + tally.sent / plan.rate - time.monotonic())
     tally.share_sent = 1.0
+
+
+async def _send_facts(config: Settings, facts: Iterable[Fact]) -> None:
+    count = await kafka.partition_count(config, config.facts)
+    async with kafka.BulkSender(config, config.facts, count) as sender:
+        for fact in facts:
+            await sender.add(key_of(fact).encode(), dumps(fact._asdict()))
 
 
 async def _follow(config: Settings, tally: Tally) -> None:

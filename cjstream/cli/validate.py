@@ -14,11 +14,12 @@ from cjstream.ingest.codec import dumps
 
 
 class Checked(NamedTuple):
-    """A file or shipped name, and what it holds: a definition, or the problems for which it is none."""
+    """A file or shipped name and what it holds: a definition, with warnings, or the problems for which it is none."""
 
     source: str
     definition: JourneyDefinition | None
-    problems: tuple[Problem, ...]
+    problems: Sequence[Problem] = ()
+    warnings: Sequence[Problem] = ()
 
 
 def _exists(ctx: click.Context, param: click.Parameter, values: tuple[str, ...]) -> tuple[str, ...]:
@@ -31,14 +32,17 @@ def _exists(ctx: click.Context, param: click.Parameter, values: tuple[str, ...])
 
 @click.command()
 @click.argument("journeys", metavar="JOURNEY...", nargs=-1, callback=_exists)
-@click.option("--json", "as_json", is_flag=True, help="One JSON object: file, valid, problems; a list if several.")
+@click.option(
+    "--json", "as_json", is_flag=True, help="One JSON object: file, valid, problems, warnings; a list if several."
+)
 @click.option("--list", "as_list", is_flag=True, help="Show the journeys that come with cjstream, and their stages.")
 @click.pass_context
 def command(ctx: click.Context, journeys: tuple[str, ...], as_json: bool, as_list: bool) -> None:
     """Check journey definitions: files, or names of shipped ones.
 
-    Exit 0: all are valid; 1: every problem is printed, one a line. A definition whose `review_by`
-    is past is valid; a note on stderr tells it.
+    Exit 0: all are valid; 1: every problem is printed, one a line. What is legal and yet hardly
+    meant is printed as a warning, such as a rule that is never asked. A definition whose
+    `review_by` is past is valid; a note on stderr tells it.
     """
     if bool(journeys) == as_list:
         raise click.UsageError("Give one or more journeys, or --list.", ctx)
@@ -60,14 +64,16 @@ def command(ctx: click.Context, journeys: tuple[str, ...], as_json: bool, as_lis
 
 def _check(source: str) -> Checked:
     try:
-        return Checked(source, definitions.find(source), ())
+        text = definitions.text_of(source)
+        found = definitions.parse(text, source)
+        return Checked(source, found, warnings=definitions.advice(found, text))
     except DefinitionError as error:
         return Checked(source, None, error.problems)
 
 
 def _as_json(each: Checked) -> dict[str, Any]:
-    problems = [problem._asdict() for problem in each.problems]
-    return {"file": each.source, "valid": not problems, "problems": problems}
+    problems, warnings = ([found._asdict() for found in part] for part in (each.problems, each.warnings))
+    return {"file": each.source, "valid": not problems, "problems": problems, "warnings": warnings}
 
 
 def _show(checked: Sequence[Checked]) -> None:
@@ -75,6 +81,8 @@ def _show(checked: Sequence[Checked]) -> None:
         source = f"{each.source}: " if len(checked) > 1 else ""
         for line in [f"{source}{problem}" for problem in each.problems] or [f"{each.source} is valid"]:
             click.echo(line)
+        for warning in each.warnings:
+            click.echo(f"{source}warning: {warning}")
 
 
 def _show_shipped(as_json: bool) -> None:

@@ -1,14 +1,14 @@
 """`cjstream why`: what is behind each stage of one customer, from the state and from the log."""
 
 import asyncio
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from contextlib import aclosing
 from time import time_ns
 from typing import Any, NamedTuple
 
 import rich_click as click
 
-from cjstream import kafka, settings
+from cjstream import kafka, sentiment, settings
 from cjstream.cli.why_view import print_story
 from cjstream.core.definition import JourneyDefinition, compile_definition
 from cjstream.core.engine import Journeys
@@ -82,7 +82,7 @@ async def explain(config: Settings, customer: str, kept: Kept) -> dict[str, Any]
     """Return all that can be told, None if neither state nor log knows the customer. Reads a partition of the log."""
     by_hash = {definition.hash: definition for definition in kept.definitions}
     state, now_ms = kept.state or CustomerState(), time_ns() // 1_000_000
-    log = await _retrace(config, customer, state, Journeys.of(_in_force(state, kept.definitions), kept.definitions))
+    log = await _retrace(config, customer, state, _journeys(config, state, kept.definitions))
     if kept.state is None and not log["lines"]:
         return None
     return {
@@ -100,6 +100,12 @@ def _in_force(state: CustomerState, definitions: Iterable[JourneyDefinition]) ->
     newest = {definition.journey: definition for definition in definitions}
     mine = {each.journey: each for each in definitions if pinned.get(each.journey) == each.hash}
     return list((newest | mine).values())
+
+
+def _journeys(config: Settings, state: CustomerState, definitions: Sequence[JourneyDefinition]) -> Journeys:
+    active = _in_force(state, definitions)
+    asks = any(definition.asks_sentiment for definition in active)
+    return Journeys.of(active, definitions, sentiment.load(config.sentiment_scorer) if asks else None)
 
 
 async def _retrace(config: Settings, customer: str, state: CustomerState, journeys: Journeys) -> dict[str, Any]:

@@ -1,6 +1,6 @@
 """Journey definitions: the shipped ones, and how a YAML file becomes one."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
@@ -11,6 +11,7 @@ from ruamel.yaml.constructor import RoundTripConstructor
 from ruamel.yaml.error import MarkedYAMLError, YAMLError
 from ruamel.yaml.scalarbool import ScalarBoolean
 
+from cjstream.core.advice import advise
 from cjstream.core.definition import JourneyDefinition, compile_definition
 from cjstream.errors import DefinitionError, Problem
 
@@ -19,12 +20,7 @@ DEFAULT = "shop"
 
 def load(path: Path | str) -> JourneyDefinition:
     """Return the definition of a YAML 1.2 file. Raises DefinitionError with every fault and its line; reads a file."""
-    try:
-        text = Path(path).read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        reason = error.strerror if isinstance(error, OSError) else "is not UTF-8"
-        raise DefinitionError(str(path), [Problem("", None, f"cannot be read: {reason}")]) from None
-    return parse(text, str(path))
+    return parse(_read(path), str(path))
 
 
 def names() -> list[str]:
@@ -35,17 +31,25 @@ def names() -> list[str]:
 
 def find(name_or_path: str) -> JourneyDefinition:
     """Return the shipped definition of this name, or else that of the file; as `load`."""
+    return parse(text_of(name_or_path), name_or_path)
+
+
+def text_of(name_or_path: str) -> str:
+    """Return the YAML of the shipped definition of this name, or else that of the file.
+
+    Raises DefinitionError if it is neither, or cannot be read.
+    """
     if name_or_path in names():
-        return shipped(name_or_path)
+        return _shipped_text(name_or_path)
     if not Path(name_or_path).exists():
         problem = Problem("", None, f"is neither a file nor one of the shipped {', '.join(names())}")
         raise DefinitionError(name_or_path, [problem])
-    return load(name_or_path)
+    return _read(name_or_path)
 
 
 def shipped(name: str = DEFAULT) -> JourneyDefinition:
     """Return a definition that comes with cjstream, such as `shop`."""
-    return parse((files(__name__) / f"{name}.yaml").read_text(encoding="utf-8"), name)
+    return parse(_shipped_text(name), name)
 
 
 def parse(text: str, source: str) -> JourneyDefinition:
@@ -61,10 +65,25 @@ def parse(text: str, source: str) -> JourneyDefinition:
     try:
         return compile_definition(data, source)
     except DefinitionError as error:
-        lines = dict(_lines(tree, ""))
-        raise DefinitionError(
-            source, [problem._replace(line=_line(problem.path, lines)) for problem in error.problems]
-        ) from None
+        raise DefinitionError(source, _with_lines(tree, error.problems)) from None
+
+
+def advice(definition: JourneyDefinition, text: str) -> list[Problem]:
+    """Return what is legal in a definition, and yet hardly what was meant, with lines in its YAML (core/advice.py)."""
+    found = advise(definition)
+    return _with_lines(_yaml().load(text), found) if found else []
+
+
+def _shipped_text(name: str) -> str:
+    return (files(__name__) / f"{name}.yaml").read_text(encoding="utf-8")
+
+
+def _read(path: Path | str) -> str:
+    try:
+        return Path(path).read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        reason = error.strerror if isinstance(error, OSError) else "is not UTF-8"
+        raise DefinitionError(str(path), [Problem("", None, f"cannot be read: {reason}")]) from None
 
 
 class _Constructor(RoundTripConstructor):
@@ -91,6 +110,11 @@ def _plain(node: Any) -> Any:
         if isinstance(node, kind):
             return kind(node)
     return node
+
+
+def _with_lines(tree: Any, problems: Iterable[Problem]) -> list[Problem]:
+    lines = dict(_lines(tree, ""))
+    return [problem._replace(line=_line(problem.path, lines)) for problem in problems]
 
 
 def _lines(node: Any, path: str) -> Iterator[tuple[str, int]]:

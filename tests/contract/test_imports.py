@@ -19,11 +19,13 @@ IMPORTERS = {
     "aiokafka": ["cjstream/stream/", "cjstream/kafka/"],
     "orjson": ["cjstream/ingest/codec.py"],
     "prometheus_client": ["cjstream/metrics.py"],
+    "vaderSentiment": ["cjstream/sentiment/english.py"],
 }
 # What the core may import besides itself. None of these does I/O; datetime has a clock, see CLOCKS.
 CORE_IMPORTS = {
     "array", "bisect", "collections", "dataclasses", "datetime", "decimal", "enum", "functools", "hashlib", "heapq",
     "hmac", "itertools", "json", "math", "msgspec", "operator", "re", "types", "typing", "unicodedata",
+    "zoneinfo",  # reads its tables when a calendar is compiled; they are part of the installation, as code is
     "cjstream.core", "cjstream.errors",
 }  # fmt: skip
 CLOCKS = {"now", "utcnow", "today"}

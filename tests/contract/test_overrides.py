@@ -58,6 +58,8 @@ RELIED_ON = {
     "faust.transport.drivers.aiokafka:Consumer._to_message": "f9697c044b0d3231",
     "faust.transport.drivers.aiokafka:AIOKafkaConsumerThread._create_worker_consumer": "0f7bcd3670787a11",
     "faust.transport.drivers.aiokafka:AIOKafkaConsumerThread.on_start": "7ea03a68d6b14625",
+    "faust.transport.drivers.aiokafka:AIOKafkaConsumerThread.seek_wait": "a5677cc986cd8463",
+    "faust.transport.drivers.aiokafka:AIOKafkaConsumerThread._seek_wait": "27115940c1ecb99f",
     "faust.transport.drivers.aiokafka:AIOKafkaConsumerThread._fetch_records": "9d06dd96d88f94bf",
     "faust.transport.drivers.aiokafka:AIOKafkaConsumerThread._commit": "cc9fa949253ea76a",
     "mode.utils.queues:FlowControlEvent.resume": "d0c378cc3bdf4ce1",

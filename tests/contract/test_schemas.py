@@ -13,6 +13,19 @@ from hypothesis import strategies as st
 
 from cjstream.core import condition, definition, outputs, past, policies, rules, stages, touchpoint
 from cjstream.core.engine import Journeys, advance
+from cjstream.core.measures import (
+    compiled,
+    expected,
+    feedback_spec,
+    feedback_threads,
+    journey_score,
+    leaving,
+    metric_types,
+    opening_hours,
+    score_rules,
+    sentiment,
+    watches,
+)
 from cjstream.core.times import MAX_MS, format_time
 from cjstream.core.touchpoint import Rejection, Touchpoint
 from cjstream.definitions import names, shipped
@@ -289,10 +302,17 @@ def test_a_shipped_journey_keeps_the_schema(name: str) -> None:
     assert [error.message for error in VALIDATORS["journey-definition.v1"].iter_errors(shipped(name).data)] == []
 
 
-def test_the_example_of_every_key_is_the_one_that_the_core_is_tested_with() -> None:
-    path = FOLDER / "examples/journey-definition.v1/valid/every-key.json"
-    assert loads(path.read_bytes()) == languages.WHOLE
+@pytest.mark.parametrize(
+    ("name", "data"), [("every-key", languages.WHOLE), ("score-that-moves", languages.SCORED)], ids=["whole", "scored"]
+)
+def test_an_example_is_the_one_that_the_core_is_tested_with(name: str, data: languages.Object) -> None:
+    path = FOLDER / f"examples/journey-definition.v1/valid/{name}.json"
+    assert loads(path.read_bytes()) == data
+
+
+def test_the_example_of_every_key_has_every_key() -> None:
     assert {*languages.WHOLE} == {*definition.KEYS}
+    assert [*languages.WHOLE["measures"]] == [*compiled.READERS]
 
 
 @pytest.mark.parametrize(
@@ -315,6 +335,26 @@ def test_the_example_of_every_key_is_the_one_that_the_core_is_tested_with() -> N
         ("operators", condition.OPERATORS),
         ("place", past.STAGE_OPERATORS),
         ("counts", past.COUNT_OPERATORS),
+        ("score_numbers", past.COUNT_OPERATORS),
+        ("measures", compiled.READERS),
+        ("sentiment", sentiment.KEYS),
+        ("feedback", feedback_spec.FEEDBACK_KEYS),
+        ("calendar", opening_hours.CALENDAR_KEYS),
+        ("target", ("when", *feedback_threads.CLOCKS)),
+        ("score", score_rules.KEYS),
+        ("decay", score_rules.DECAYS),
+        ("score_rule", score_rules.RULE_KEYS),
+        ("threshold", score_rules.THRESHOLD_KEYS),
+        ("expected", expected.KEYS),
+        ("step", expected.STEP_KEYS),
+        ("persona_path", expected.PERSONA_KEYS),
+        ("expectation", watches.KEYS),
+        ("leaving", leaving.KEYS),
+        ("metrics", metric_types.KEYS),
+        ("journey_score", journey_score.PARTS),
+        ("share_part", journey_score.PART_KEYS),
+        ("time_part", journey_score.PART_KEYS),
+        ("satisfaction_part", journey_score.SATISFACTION_KEYS),
     ],
 )
 def test_the_schema_of_definitions_has_the_keys_of_the_compiler_in_order(part: str, keys: Iterable[str]) -> None:
@@ -358,6 +398,67 @@ def test_the_schema_of_definitions_has_the_other_keys_and_words_of_the_compiler(
     assert defs["instance"]["properties"]["limit"]["default"] == policies.INSTANCE_LIMIT
 
 
+@pytest.mark.parametrize(
+    ("part", "key", "most"),
+    [
+        ("feedback", "targets", feedback_spec.MAX_TARGETS),
+        ("calendar", "holidays", opening_hours.MAX_HOLIDAYS),
+        ("score", "groups", score_rules.MAX_GROUPS),
+        ("score", "rules", score_rules.MAX_RULES),
+        ("score", "thresholds", score_rules.MAX_THRESHOLDS),
+        ("expected", "personas", expected.MAX_PERSONAS),
+        ("expected", "rules", watches.MAX_RULES),
+    ],
+)
+def test_a_list_in_the_measures_may_be_as_long_as_the_compiler_says(part: str, key: str, most: int) -> None:
+    found = schema("journey-definition.v1")["$defs"][part]["properties"][key]
+    assert found.get("maxItems", found.get("maxProperties")) == most
+
+
+def test_the_other_limits_and_words_of_the_measures_are_those_of_the_compiler() -> None:
+    defs = schema("journey-definition.v1")["$defs"]
+    assert defs["path"]["maxItems"] == stages.MAX_STAGES
+    assert defs["intervals"]["anyOf"][1]["maxItems"] == opening_hours.MAX_INTERVALS
+    assert (defs["points"]["minimum"], defs["points"]["maximum"]) == (-score_rules.MAX_POINTS, score_rules.MAX_POINTS)
+    assert defs["satisfaction_part"]["properties"]["by"]["enum"] == [*journey_score.SATISFACTION_BY]
+    days = defs["calendar"]["properties"]["hours"]["propertyNames"]["pattern"]
+    assert {*re.findall("[a-z]{3}", days)} == {*opening_hours.DAYS}
+
+
+def test_the_schema_tells_the_defaults_of_the_measures() -> None:
+    parts = {name: schema("journey-definition.v1")["$defs"][name]["properties"] for name in DEFAULTS}
+    told = {name: {key: part["default"] for key, part in of.items() if "default" in part} for name, of in parts.items()}
+    assert {name: {key: _sorted(value) for key, value in of.items()} for name, of in told.items()} == DEFAULTS
+    for of in parts.values():
+        for part in of.values():
+            words = part.get("default", [])
+            text = ", ".join(words) if isinstance(words, list) else str(words)
+            assert (
+                not text
+                or part["description"].endswith(f"Default: {text}.")
+                or f"Default {text}." in part["description"]
+            )
+
+
+def _sorted(value: Any) -> Any:
+    return sorted(value) if isinstance(value, list) else value
+
+
+METRICS = {name: sorted(kinds) for name, kinds in metric_types.DEFAULTS.items()}
+DEFAULTS = {
+    "feedback": {
+        "on": sorted(feedback_spec.ON),
+        "resolved_by": sorted(feedback_spec.RESOLVED_BY),
+        "edited_by": sorted(feedback_spec.EDITED_BY),
+        "due_soon": feedback_spec.DUE_SOON,
+    },
+    "leaving": {"pains": sorted(leaving.PAINS), "asks": sorted(leaving.ASKS)},
+    "metrics": {**METRICS, "site": ["website"]},
+    "satisfaction_part": {"weight": 1, "by": journey_score.CSAT},
+    "calendar": {"time_zone": "UTC"},
+}
+
+
 odd = st.recursive(
     st.none() | st.booleans() | st.integers(-2, 200) | st.sampled_from(["", "won", "7d", "0d", "any", "properties.x"]),
     lambda inner: st.lists(inner, max_size=2) | st.dictionaries(st.sampled_from(["en", "to", "eq", "x"]), inner),
@@ -365,9 +466,17 @@ odd = st.recursive(
 )
 
 
-@given(st.sampled_from(languages.leaves(languages.WHOLE)), st.integers(0, 4), odd)
-def test_the_schema_of_definitions_is_no_stricter_than_the_compiler(path: str, up: int, value: Any) -> None:
+leaf = st.sampled_from(
+    [(data, path) for data in (languages.WHOLE, languages.SCORED) for path in languages.leaves(data)]
+)
+
+
+@given(leaf, st.integers(0, 4), odd)
+def test_the_schema_of_definitions_is_no_stricter_than_the_compiler(
+    of: tuple[languages.Object, str], up: int, value: Any
+) -> None:
+    whole, path = of
     keys = path.split(".")
-    data = languages.varied(languages.WHOLE, ".".join(keys[: max(len(keys) - up, 1)]), value)
+    data = languages.varied(whole, ".".join(keys[: max(len(keys) - up, 1)]), value)
     if compiles(data):
         assert [error.message for error in VALIDATORS["journey-definition.v1"].iter_errors(data)] == []

@@ -34,13 +34,13 @@ async def create_plain_topic(settings: Settings, name: str, partitions: int, con
         await admin.close()
 
 
-def test_create_makes_all_six_and_may_be_repeated(cli: Cli, settings: Settings) -> None:
+def test_create_makes_all_seven_and_may_be_repeated(cli: Cli, settings: Settings) -> None:
     first, second = cli("topics", "create", "--partitions", "3"), cli("topics", "create", "--partitions", "3")
     assert (first.returncode, second.returncode) == (0, 0)
     assert first.stdout.decode().split("\n") == [
         f"created {name}" for name in (
             settings.touchpoints, settings.transitions, settings.stage_current, settings.signals,
-            settings.dead_letter, settings.state_changelog,
+            settings.dead_letter, settings.state_changelog, settings.facts,
         )
     ] + [""]  # fmt: skip
     assert second.stdout == b""
@@ -55,7 +55,7 @@ def test_create_refuses_another_partition_count(cli: Cli, topics: int) -> None:
 
 def test_check_says_no_until_all_topics_are_there(cli: Cli, settings: Settings) -> None:
     missing = cli("topics", "check")
-    assert (missing.returncode, missing.stdout.count(b"missing")) == (1, 6)
+    assert (missing.returncode, missing.stdout.count(b"missing")) == (1, 7)
     asyncio.run(kafka.create_topics(settings, 2))
     assert cli("topics", "check").returncode == 0
     assert cli("topics", "check", "--partitions", "2").returncode == 0
@@ -91,9 +91,23 @@ def test_a_topic_with_a_smaller_limit_is_accepted_and_named(cli: Cli, settings: 
     asyncio.run(kafka.create_topics(settings, 2))
     assert asyncio.run(kafka.require_topics(settings)) == 2
     done = cli("topics", "check")
-    assert (done.returncode, done.stdout.count(b"\n")) == (0, 6)
+    assert (done.returncode, done.stdout.count(b"\n")) == (0, 7)
     [note] = done.stderr.decode().splitlines()
     assert f"{settings.signals} takes records of up to 1048588 bytes" in note
+
+
+def test_facts_are_compacted(settings: Settings, topics: int) -> None:
+    assert asyncio.run(configs_of(settings, settings.facts))["cleanup.policy"] == "compact"
+
+
+def test_facts_that_expire_and_have_another_count_are_accepted_and_named(cli: Cli, settings: Settings) -> None:
+    asyncio.run(create_plain_topic(settings, settings.facts, 3, {"cleanup.policy": "compact,delete"}))
+    asyncio.run(kafka.create_topics(settings, 2))
+    assert asyncio.run(kafka.require_topics(settings)) == 2
+    done = cli("topics", "check", "--partitions", "2")
+    assert (done.returncode, f"{settings.facts}  3\n" in done.stdout.decode()) == (0, True)
+    [note] = done.stderr.decode().splitlines()
+    assert f"{settings.facts} deletes old facts" in note
 
 
 def test_missing_topics_name_the_command(settings: Settings) -> None:

@@ -100,7 +100,7 @@ def test_an_agent_that_never_acks_costs_a_restart_and_nothing_else(broker: Broke
     assert differences(settings) == []
 
 
-@pytest.mark.parametrize(("command", "name"), [("agents", "touchpoints"), ("tables", "stages")])
+@pytest.mark.parametrize(("command", "name"), [("agents", "touchpoints"), ("agents", "facts"), ("tables", "stages")])
 def test_faust_lists_what_is_ours(command: str, name: str) -> None:
     environment = configuration.environment(configuration.load({}))
     listed = subprocess.run(

@@ -25,7 +25,8 @@ def consumer(monkeypatch: pytest.MonkeyPatch) -> BatchConsumer:
     monkeypatch.setattr(BatchConsumer, "_is_changelog_tp", lambda _, tp: tp == CHANGELOG)
     for name in ("can_resume_flow", "suspend_flow", "not_waiting_next_records"):
         monkeypatch.setattr(BatchConsumer, name, asyncio.Event(), raising=False)
-    monkeypatch.setattr(BatchConsumer, "app", SimpleNamespace(batched_topics={INPUT.topic}), raising=False)
+    app = SimpleNamespace(batched_topics={INPUT.topic}, settings=SimpleNamespace(facts="facts"))
+    monkeypatch.setattr(BatchConsumer, "app", app, raising=False)
     made = BatchConsumer()
     made._committed_offset, made._read_offset = {}, {}
     made._set_active_tps({INPUT, CHANGELOG})

@@ -12,9 +12,10 @@ from aiokafka.structs import ConsumerRecord
 from faust.transport.consumer import ThreadDelegateConsumer
 from faust.types import TP
 
+from cjstream.stream import transport
 from cjstream.stream.transport import BatchConsumer
 
-INPUT, OTHER = TP("touchpoints", 0), TP("transitions", 0)
+INPUT, OTHER, FACTS = TP("touchpoints", 0), TP("transitions", 0), TP("facts", 0)
 ROOM = 2
 
 
@@ -50,11 +51,13 @@ def queue() -> "asyncio.Queue[Any]":
 def consumer(monkeypatch: pytest.MonkeyPatch, queue: "asyncio.Queue[Any]") -> Any:
     """A consumer of the input and a topic with a slow agent, whose messages flow."""
     app = SimpleNamespace(
-        batched_topics={INPUT.topic},
+        batched_topics={INPUT.topic, FACTS.topic},
+        settings=SimpleNamespace(facts=FACTS.topic),
+        facts=SimpleNamespace(position=lambda _: 0),
         consumer_generation_id=1,
         client_only=False,
         monitor=SimpleNamespace(track_tp_end_offset=lambda *_: None),
-        topics=SimpleNamespace(_tp_index={OTHER: [SimpleNamespace(queue=queue)]}),
+        topics=SimpleNamespace(_tp_index={tp: [SimpleNamespace(queue=queue)] for tp in (OTHER, FACTS)}),
     )
     monkeypatch.setattr(ThreadDelegateConsumer, "__init__", lambda self, *_, **__: self._reset_state())
     monkeypatch.setattr(BatchConsumer, "_is_changelog_tp", lambda *_: False)
@@ -64,7 +67,7 @@ def consumer(monkeypatch: pytest.MonkeyPatch, queue: "asyncio.Queue[Any]") -> An
         monkeypatch.setattr(BatchConsumer, name, asyncio.Event(), raising=False)
     made: Any = BatchConsumer()
     made._thread, made._committed_offset, made._read_offset = Log(), {}, {}
-    made._set_active_tps({INPUT, OTHER})
+    made._set_active_tps({INPUT, OTHER, FACTS})
     made.resume_flow()
     return made
 
@@ -78,7 +81,7 @@ async def take(consumer: Any, queue: "asyncio.Queue[Any]") -> list[tuple[TP, int
     taken = []
     async for tp, message in consumer.getmany(0.01):
         taken.append((tp, message.offset))
-        if tp == OTHER:
+        if tp != INPUT:
             queue.put_nowait(message)
     return taken
 
@@ -98,7 +101,7 @@ def test_records_without_room_wait_apart_from_the_input(consumer: Any, queue: "a
         await take(consumer, queue)
 
     asyncio.run(scenario())
-    assert log.asked == [{INPUT, OTHER}, {INPUT}, {INPUT}, {INPUT}, {INPUT, OTHER}]
+    assert log.asked == [{INPUT, OTHER, FACTS}, *([{INPUT, FACTS}] * 3), {INPUT, OTHER, FACTS}]
 
 
 def test_a_seek_forgets_them_as_they_are_read_again(consumer: Any, queue: "asyncio.Queue[Any]") -> None:
@@ -113,4 +116,20 @@ def test_a_seek_forgets_them_as_they_are_read_again(consumer: Any, queue: "async
         assert await take(consumer, queue) == [(OTHER, 0), (OTHER, 1)]
 
     asyncio.run(scenario())
-    assert log.asked == [{INPUT, OTHER}, {INPUT, OTHER}]
+    assert log.asked == [{INPUT, OTHER, FACTS}, {INPUT, OTHER, FACTS}]
+
+
+def test_facts_come_in_chunks_and_wait_apart_from_the_input_too(
+    consumer: Any, queue: "asyncio.Queue[Any]", monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(transport, "CHUNK_RECORDS", 2)
+    consumer._thread.fetches = [{FACTS: rows(FACTS, *range(7)), INPUT: rows(INPUT, 0)}]
+
+    async def scenario() -> None:
+        assert sorted(await take(consumer, queue)) == [(FACTS, 1), (FACTS, 3), (INPUT, 0)]
+        assert await take(consumer, queue) == []
+        for _ in range(ROOM):
+            queue.get_nowait()
+        assert await take(consumer, queue) == [(FACTS, 5), (FACTS, 6)]
+
+    asyncio.run(scenario())
