@@ -11,6 +11,7 @@ import gc
 import sys
 from collections import Counter
 from collections.abc import Sequence
+from dataclasses import replace
 from itertools import islice
 from pathlib import Path
 from time import process_time_ns
@@ -19,8 +20,8 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 
 from bench.common import DAYS, START_MS, conclude, print_machine, touchpoints
 from cjstream import definitions
-from cjstream.core.engine import Journeys, advance
-from cjstream.core.outputs import Output, StageCurrent, StageTransition
+from cjstream.core.engine import Journeys, advance, news
+from cjstream.core.outputs import Output, StageTransition
 from cjstream.core.state import CustomerState, decode_state
 from cjstream.core.state import encode as encode_state
 from cjstream.core.touchpoint import Touchpoint
@@ -36,7 +37,7 @@ class Bench:
     """Customers of one partition, and the CPU time spent on them by step."""
 
     def __init__(self, journey: str) -> None:
-        self.journeys = Journeys.of([definitions.find(journey)])
+        self.journeys = replace(Journeys.of([definitions.find(journey)]), tells_current=False)
         self.store: dict[bytes, bytes] = {}
         self.spent_ns: Counter[str] = Counter()
         self.offset = self.transitions = 0
@@ -60,20 +61,19 @@ class Bench:
 
     def _advance(self, rows: list[Row], items: Sequence[object], states: dict[bytes, CustomerState]) -> list[Output]:
         outputs: list[Output] = []
-        currents: dict[str, StageCurrent] = {}  # the last one of a customer tells all, as in a worker
+        before = dict[bytes, CustomerState | None]()  # where a customer stands is told once per chunk, as in a worker
         for (key, _), item in zip(rows, items, strict=True):
             assert isinstance(item, Touchpoint), "the generated population has no bad touchpoint"
             step = advance(states.get(key), item, (0, self.offset), self.journeys)
             self.offset += 1
+            if step.is_news:
+                before.setdefault(key, states.get(key))
             if step.state is not None:
                 states[key] = step.state
-            for output in step.outputs:
-                if isinstance(output, StageCurrent):
-                    currents[output.customer_id] = output
-                else:
-                    outputs.append(output)
+            outputs += step.outputs
         self.transitions += sum(isinstance(output, StageTransition) for output in outputs)
-        return [*outputs, *currents.values()]
+        told = [news(old, states[key], key.decode(), self.journeys) for key, old in before.items()]
+        return [*outputs, *(each for each in told if each is not None)]
 
 
 def main() -> int:
