@@ -12,13 +12,12 @@ from cjstream.core.figures import IN_PROGRESS
 from cjstream.core.measures import score
 from cjstream.core.measures.feedback import open_of
 from cjstream.core.measures.prediction import Model
-from cjstream.core.state import CustomerState, Experience, Latest
+from cjstream.core.state import CustomerState, Experience, Latest, experience_of
 from cjstream.core.times import format_time
 from cjstream.errors import ConfigError
 from cjstream.ingest.codec import loads
 
 Models = Mapping[str, Model]  # by journey
-NOTHING = Experience()
 DIGITS = 6  # of points
 
 
@@ -51,8 +50,8 @@ def measured(
         "judgement": _judgement(state.measured.judgement if state.measured is not None else None),
         "journeys": {
             name: {
-                "open_feedback": _open_feedback(kept.get(name, NOTHING), now_ms),
-                "score": _score(kept.get(name, NOTHING), newest.get(name), now_ms),
+                "open_feedback": _open_feedback(experience_of(state.measured, name), now_ms),
+                "score": _score(experience_of(state.measured, name), newest.get(name), now_ms),
                 "predictions": _predictions(state, name, by_hash, models),
             }
             for name in sorted({*state.journeys, *kept})

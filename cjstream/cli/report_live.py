@@ -10,6 +10,7 @@ from rich.console import Console
 from cjstream.cli.stages import read_newest, read_stage_order
 from cjstream.cli.tables import OUTSIDE, matrix, note, share, title, value
 from cjstream.core.definition import JourneyDefinition
+from cjstream.core.figures import JourneyReport
 from cjstream.core.measures.sentiment import SENTIMENTS
 from cjstream.core.outputs import OUTCOMES, StageCurrent
 from cjstream.settings import Settings
@@ -44,7 +45,7 @@ async def live_data(config: Settings, wanted: Sequence[JourneyDefinition]) -> Ob
     newest = await read_newest(config)
     found, customers, partitions = count(newest)
     names = [each.journey for each in wanted] or sorted(found)
-    known = {each.hash: [stage.id for stage in sorted(each.stages, key=_weight)] for each in wanted}
+    known: dict[str, Sequence[str]] = {each.hash: JourneyReport.of(each).stages for each in wanted}
     journeys = {}
     for name in names:
         live = found.get(name, Live())
@@ -54,11 +55,6 @@ async def live_data(config: Settings, wanted: Sequence[JourneyDefinition]) -> Ob
             order = await read_stage_order(config, definition, partitions[definition])
         journeys[name] = {"definition": definition, **_journey(live, order or [])}
     return {"customers": len(newest), **customers, "journeys": journeys}
-
-
-def _weight(stage: Any) -> float:
-    weight: float = stage.weight
-    return weight
 
 
 def count(newest: Iterable[tuple[bytes, int]]) -> tuple[dict[str, Live], Object, dict[str, int]]:

@@ -6,7 +6,7 @@ from typing import Any
 from rich.console import Console
 
 from cjstream.cli.measures_view import print_measures
-from cjstream.cli.slices_view import print_by, print_every
+from cjstream.cli.slices_view import print_by, print_every, print_funnel
 from cjstream.cli.tables import duration, matrix, note, number, share, table, title, value
 
 Object = dict[str, Any]
@@ -72,15 +72,7 @@ def _of(part: int, whole: int) -> str:
 
 def _print_funnel(console: Console, journey: Object) -> None:
     title(console, "Funnel, and time in each stage")
-    rows = []
-    for step in journey["funnel"]:
-        dwell = step["dwell"]
-        stays = [dwell["median_seconds"], dwell["p90_seconds"]]
-        rates = [share(step[name]) for name in ("share", "step_rate", "drop_off")]
-        times = ["-" if each is None else duration(each) for each in stays]
-        rows.append((step["stage"], [value(step["reached"]), *rates, value(step["left_here"]), *times]))
-    headings = ("came", "of all", "went on", "lost", "dropped here", "stay, median", "stay, 9 of 10")
-    matrix(console, "stage", headings, rows)
+    print_funnel(console, "stage", journey["funnel"])
     note(console, "Came: to the stage or further. Went on, lost: of those who came to the stage before.")
     console.print(_where_most_leave(journey), highlight=False)
 

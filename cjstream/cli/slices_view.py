@@ -57,14 +57,19 @@ def _name(each: Object) -> str:
 
 def _print_groups(console: Console, groups: Object) -> None:
     title(console, "By group of stages")
+    print_funnel(console, "group", groups["funnel"])
+
+
+def print_funnel(console: Console, what: str, funnel: Sequence[Object]) -> None:
+    """Print the steps of a funnel, of stages or `what` they are, with the time in each."""
     rows = []
-    for step in groups["funnel"]:
+    for step in funnel:
         stays = [step["dwell"][name] for name in ("median_seconds", "p90_seconds")]
         times = [MISSING if each is None else duration(each) for each in stays]
         rates = [share(step[name]) for name in ("share", "step_rate", "drop_off")]
         rows.append((step["stage"], [value(step["reached"]), *rates, value(step["left_here"]), *times]))
     headings = ("came", "of all", "went on", "lost", "dropped here", "stay, median", "stay, 9 of 10")
-    matrix(console, "group", headings, rows)
+    matrix(console, what, headings, rows)
 
 
 def print_every(console: Console, journey: Object) -> None:

@@ -93,13 +93,14 @@ class Fold:
         self._report = report = Report(interval_ms=interval_ms, origin_ms=self._since_ms)
         active = {each.journey: each for each in known}
         report.journeys = {name: JourneyReport.of(each) for name, each in active.items()}
-        asked = () if slicing is None else active.items()
-        gatherings = [Gathering(each, report.journeys[name], slicing or Slicing()) for name, each in asked]
+        gatherings = list[Gathering]()
+        if slicing is not None:
+            gatherings = [Gathering(each, report.journeys[name], slicing) for name, each in active.items()]
         report.gathered = {each.name: each.sliced for each in gatherings}
         self._gatherings = list(enumerate(gatherings))
         self._takers = {each.name: each.signal for each in gatherings if each.takes_signals}
         self._lateness_ms = max((each.lateness_ms for each in active.values()), default=0)
-        analysed = [Analysed(each, report.journeys[name], bool(asked)) for name, each in active.items()]
+        analysed = [Analysed(each, report.journeys[name], slicing is not None) for name, each in active.items()]
         self._free = [each for each in analysed if each.definition.order_free]
         self._traced = {each.definition.journey: each for each in analysed if not each.definition.order_free}
 

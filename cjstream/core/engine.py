@@ -18,6 +18,7 @@ from cjstream.core.measures.sentiment import Scorer, derived
 from cjstream.core.outputs import Forgotten, Output, StageCurrent
 from cjstream.core.report import current, scored
 from cjstream.core.state import (
+    NOT_BEGUN,
     CustomerState,
     Fence,
     JourneyState,
@@ -27,13 +28,13 @@ from cjstream.core.state import (
     find_entry,
     id_entry,
     remember,
+    value_of,
 )
 from cjstream.core.told import NOTHING_MEASURED, Told
 from cjstream.core.touchpoint import Erasure, Touchpoint
 
 APPLIED, IGNORED, DUPLICATE, LATE, ERASED = "applied", "ignored", "duplicate", "late", "erased"
 ByHash = Mapping[str, JourneyDefinition]
-NOT_BEGUN = JourneyState()
 REPLAYED = "replayed"  # at or below the fence: its effect is already durable
 VERDICTS = (APPLIED, IGNORED, DUPLICATE, LATE, ERASED)
 REFUSALS = (
@@ -98,11 +99,10 @@ def _wait(active: Iterable[JourneyDefinition]) -> bool:
 class Step(msgspec.Struct, frozen=True, gc=False):
     """What one record did. `state` is None where nothing is to be written; `conflict`: a known id, another payload.
 
-    `is_news`: where the customer stands may be another place now; whoever has no StageCurrent told asks for `news`.
-
     `refused`: (journey, one of REFUSALS) per move that was not made. `late_conversions`: journeys whose goal was met
     after the run had been dropped. `touchpoint`: as the rules saw it, with the persona and the sentiment that were
-    derived; None where none was looked at.
+    derived; None where none was looked at. `is_news`: where the customer stands may be another place now; whoever has
+    no StageCurrent told asks for `news`.
     """
 
     state: CustomerState | None
@@ -163,15 +163,13 @@ def _apply(before: CustomerState, touchpoint: Touchpoint, fence: Fence, recent: 
         newest_ms = max(newest_ms, at_ms)
     elif at_ms > heard_ms:
         heard_ms = at_ms
-    told = Told(touchpoint.customer_id, touchpoint, None if account_id is None else account_id.value)
-    told.refused, told.is_quiet = ignored, not journeys.tells_moves
-    if before.erased_at_ms is not None:
-        told.life = (before.erased_at_ms,)
+    told = _told(before, touchpoint.customer_id, touchpoint, value_of(account_id), journeys)
+    told.refused = ignored
     if journeys.is_measured or before.measured is not None:
         measured_before = before.measured or NOTHING_MEASURED
         mood = _mood(measured_before, touchpoint) if journeys.keeps_mood else _moodless(measured_before)
         told.measured = measured_before, mood
-        told.personas = _value(before.persona), _value(persona)
+        told.personas = value_of(before.persona), value_of(persona)
     settled_ms = max(newest_ms, heard_ms)
     states = _advance_journeys(before, journeys, settled_ms, newest_ms, told)
     after = CustomerState(
@@ -183,6 +181,17 @@ def _apply(before: CustomerState, touchpoint: Touchpoint, fence: Fence, recent: 
         _tell_current(before, after, touchpoint.customer_id, journeys, told.outputs)
     verdict = DUPLICATE if told.is_repeat else APPLIED if told.is_matched else LATE if told.is_late else IGNORED
     return Step(after, tuple(told.outputs), verdict, False, told.refused, told.late_conversions, touchpoint, is_news)
+
+
+def _told(
+    state: CustomerState, customer_id: str, touchpoint: Touchpoint | None, account_id: str | None, journeys: Journeys
+) -> Told:
+    """Return what gathers a step of a customer who was in this state before it."""
+    told = Told(customer_id, touchpoint, account_id)
+    told.is_quiet = not journeys.tells_moves
+    if state.erased_at_ms is not None:
+        told.life = (state.erased_at_ms,)
+    return told
 
 
 def _ignored(touchpoint: Touchpoint, journeys: Journeys) -> tuple[tuple[str, str], ...]:
@@ -197,8 +206,11 @@ def _advance_journeys(
     for name, active in journeys.active.items():
         old = states.get(name)
         touchpoint = None if told.refused and (name, "ignored") in told.refused else told.touchpoint
-        is_plain = touchpoint is not None and not active.is_measured
-        if is_plain and plain.glance(old, active, touchpoint, newest_before_ms, told):  # type: ignore[arg-type]
+        if (
+            touchpoint is not None
+            and not active.is_measured
+            and plain.glance(old, active, touchpoint, newest_before_ms, told)
+        ):
             continue
         if times is None:
             times = Times(newest_before_ms, newest_ms, max(newest_before_ms, before.heard_ms), settled_ms)
@@ -270,12 +282,9 @@ def expire(state: CustomerState, customer_id: str, now_ms: int, journeys: Journe
 
     `now_ms` is a time before which everything was read. Nothing to do: no state, no outputs. The fence stays.
     """
-    told = Told(customer_id, None, state.account_id.value if state.account_id else None)
-    told.is_quiet = not journeys.tells_moves
-    if state.erased_at_ms is not None:
-        told.life = (state.erased_at_ms,)
+    told = _told(state, customer_id, None, value_of(state.account_id), journeys)
     told.measured = (state.measured or NOTHING_MEASURED,) * 2
-    told.personas = (_value(state.persona),) * 2
+    told.personas = (value_of(state.persona),) * 2
     heard_ms = max(state.newest_ms, state.heard_ms)
     states = state.journeys
     for name, active in journeys.active.items():
@@ -340,7 +349,7 @@ def _ahead(state: CustomerState, old: JourneyState, active: JourneyDefinition, b
 
 def may_be_due(before: CustomerState | None, after: CustomerState) -> bool:
     """Return whether `next_due` may say something else after a step."""
-    if before is None or before.journeys is not after.journeys or _value(before.persona) != _value(after.persona):
+    if before is None or before.journeys is not after.journeys or value_of(before.persona) != value_of(after.persona):
         return True
     return before.measured is not after.measured and measured.waits_differ(before.measured, after.measured)
 
@@ -386,10 +395,6 @@ def _differ(before: CustomerState, after: CustomerState) -> bool:
 
 def _judgement(state: CustomerState) -> Latest | None:
     return None if state.measured is None else state.measured.judgement
-
-
-def _value(latest: Latest | None) -> str | None:
-    return None if latest is None else latest.value
 
 
 def _same(one: Latest | None, other: Latest | None) -> bool:

@@ -120,12 +120,12 @@ class JourneyReport:
     @property
     def conversion_rate(self) -> float | None:
         """Converted runs of all."""
-        return _share(self.outcomes[CONVERTED], self.entered)
+        return share_of(self.outcomes[CONVERTED], self.entered)
 
     @property
     def mature_conversion_rate(self) -> float | None:
         """Converted runs of those that are no longer in progress."""
-        return _share(self.outcomes[CONVERTED], self.entered - self.outcomes[IN_PROGRESS])
+        return share_of(self.outcomes[CONVERTED], self.entered - self.outcomes[IN_PROGRESS])
 
     @property
     def most_leave_at(self) -> str | None:
@@ -147,9 +147,9 @@ class JourneyReport:
         steps, before, waiting = list[Step](), 0, 0
         for place, stage in enumerate(self.stages):
             reached = sum(counts.total() for counts in by_outcome[place:])
-            rate, mature = _share(reached, before), _share(reached, before - waiting)
+            rate, mature = share_of(reached, before), share_of(reached, before - waiting)
             drop_off = None if rate is None else 1 - rate
-            share = _share(reached, self.entered)
+            share = share_of(reached, self.entered)
             steps.append(Step(stage, reached, share, rate, drop_off, mature, self.left[stage]))
             before, waiting = reached, by_outcome[place][IN_PROGRESS]
         return steps
@@ -187,5 +187,6 @@ def _by_last(counts: Counter[tuple[str, str]]) -> Counter[str]:
     return found
 
 
-def _share(part: int, whole: int) -> float | None:
+def share_of(part: int, whole: int) -> float | None:
+    """Return part of whole, None if there is nothing to divide by."""
     return part / whole if whole else None

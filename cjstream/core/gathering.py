@@ -8,6 +8,7 @@ from cjstream.core.figures import JourneyReport
 from cjstream.core.gathered import Gathered, Touch, accumulators, watch_of
 from cjstream.core.groups import Groups
 from cjstream.core.measures.customer_log import CustomerLog
+from cjstream.core.measures.labels import OTHER
 from cjstream.core.measures.run import Run
 from cjstream.core.origins import Origins
 from cjstream.core.outputs import Signal
@@ -18,7 +19,6 @@ from cjstream.core.touchpoint import Touchpoint
 DIMENSIONS = CHANNEL, DEVICE, PERSONA, GROUP = ("channel", "device", "persona", "group")
 
 MAX_SLICES = 256  # of more values the rest is OTHER; which are kept apart then depends on the order
-OTHER = "other"
 
 Part = tuple[Gathered, tuple[Touch, ...]]
 
@@ -96,7 +96,7 @@ class Gathering:
         if self.slicing.by is None:
             return
         value = self._value(touchpoint, stage, state)
-        part, touches = self._parts.get(value) or self._part(self._known(value))
+        part, touches = self._part(value)
         for take in touches:
             take(touchpoint, stage)
         if every is not None:
@@ -110,21 +110,17 @@ class Gathering:
             return state.persona.value
         return value
 
-    def _known(self, value: str | None) -> str | None:
-        """Return the value, `other` if there are too many of them: each has counts of its own, and lines to read."""
-        return value if len(self._parts) < MAX_SLICES else OTHER
-
     def _part(self, value: str | None) -> Part:
-        """Return a slice that is perhaps new, and what takes its touchpoints."""
-        if value in self._parts:
-            return self._parts[value]
-        measures, figures = accumulators(self.definition, is_slice=True), JourneyReport.of(self.definition)
-        found = self.sliced.slices[value] = Gathered(figures, measures, self.slicing.every)
-        self._parts[value] = found, tuple(measures.touches())
-        return self._parts[value]
-
-    def _slice(self, value: str | None) -> Gathered:
-        return (self._parts.get(value) or self._part(self._known(value)))[0]
+        """Return the slice of a value, `other` if there are too many, and what takes its touchpoints."""
+        found = self._parts.get(value)
+        if found is None:
+            value = value if len(self._parts) < MAX_SLICES else OTHER
+            found = self._parts.get(value)
+        if found is None:
+            measures, figures = accumulators(self.definition, is_slice=True), JourneyReport.of(self.definition)
+            part = self.sliced.slices[value] = Gathered(figures, measures, self.slicing.every)
+            found = self._parts[value] = part, tuple(measures.touches())
+        return found
 
     def signal(self, signal: Signal) -> None:
         """Take a signal of this journey."""
@@ -144,7 +140,7 @@ class Gathering:
         if self.sliced.groups is not None:
             self._count(self.sliced.groups, [self._groups.run(run) for run in runs])
         elif by is not None and runs:
-            self._finish_slices(log, [(self._slice(_origin(run, by, origins)), run) for run in runs])
+            self._finish_slices(log, [(self._part(_origin(run, by, origins))[0], run) for run in runs])
 
     def _finish_slices(self, log: CustomerLog, runs: Sequence[tuple[Gathered, Run]]) -> None:
         first, _ = min(runs, key=lambda pair: pair[1].entered_ms[0])

@@ -11,12 +11,11 @@ from cjstream.core.fold import Event, Fold
 from cjstream.core.logged import Advanced, Scores, Times
 from cjstream.core.outcome import converted_at, entered_ms
 from cjstream.core.stages import OUTSIDE
-from cjstream.core.state import Instance, JourneyState, Visit
+from cjstream.core.state import NOT_BEGUN, Instance, JourneyState, Visit
 from cjstream.core.told import Told
 from cjstream.core.touchpoint import Touchpoint
 
 ByHash = Mapping[str, JourneyDefinition]
-NOT_BEGUN = JourneyState()
 
 
 class JourneyStep:

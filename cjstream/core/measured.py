@@ -3,7 +3,7 @@
 What a measure keeps is told apart from what it finds: a finding is told once, when it first holds.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import partial
 
 from cjstream.core import journey, plain
@@ -12,13 +12,20 @@ from cjstream.core.logged import Scores, Times
 from cjstream.core.measures import expected, feedback, judgement, score
 from cjstream.core.measures.finding import Finding, Moment
 from cjstream.core.measures.score_state import ScoreState
-from cjstream.core.state import CustomerState, Entry, Experience, JourneyState, Measured
-from cjstream.core.told import NOTHING, NOTHING_MEASURED, Told
+from cjstream.core.state import (
+    NOT_BEGUN,
+    CustomerState,
+    Entry,
+    Experience,
+    JourneyState,
+    Measured,
+    experience_of,
+    value_of,
+)
+from cjstream.core.told import Told
 from cjstream.core.touchpoint import Touchpoint
 
 ByHash = Mapping[str, JourneyDefinition]
-NOT_BEGUN = JourneyState()
-NO_SCORE = ScoreState()
 
 
 def advance(
@@ -34,7 +41,7 @@ def advance(
     told.leaves = active.measures is not None and active.measures.leaving is not None
     moment = _moment(before, active, touchpoint, times)
     is_late = touchpoint is not None and touchpoint.at_ms < times.newest_before_ms - active.lateness_ms
-    was = told.measured[1].journeys.get(active.journey, NOTHING)
+    was = experience_of(told.measured[1], active.journey)
     now, findings = _experience(was, active, None if is_late else touchpoint, moment)
     told.is_matched = told.is_matched or (now is not was and touchpoint is not None)
     if now is not was:
@@ -58,10 +65,9 @@ def advance(
 
 
 def _counts_differ(was: Experience, now: Experience, active: JourneyDefinition) -> bool:
-    spec = active.measures.feedback if active.measures is not None else None
-    if spec is None or was.threads is now.threads:
+    if active.measures is None or active.measures.feedback is None or was.threads is now.threads:
         return False
-    return feedback.open_count(spec, was.threads) != feedback.open_count(spec, now.threads)
+    return feedback.open_count(was.threads) != feedback.open_count(now.threads)
 
 
 def _moment(before: JourneyState, active: JourneyDefinition, touchpoint: Touchpoint | None, times: Times) -> Moment:
@@ -84,8 +90,8 @@ def _experience(
     elif threads:  # no longer measured
         threads = ()
     if measures.score is not None:
-        points, found = score.advance(measures.score, points or NO_SCORE, touchpoint, moment)
-        points = was.score if points is NO_SCORE else points
+        points, found = score.advance(measures.score, points or score.NOTHING, touchpoint, moment)
+        points = was.score if points is score.NOTHING else points
         findings += found
     else:
         points = None
@@ -104,15 +110,15 @@ def _scores(now: Experience, active: JourneyDefinition) -> Scores | None:
     measures = active.measures
     if not active.asks_score or measures is None or measures.score is None:
         return None
-    return partial(_scores_at, measures.score, now.score or NO_SCORE)
+    return partial(_scores_at, measures.score, now.score or score.NOTHING)
 
 
 def score_of(state: CustomerState, active: JourneyDefinition, touchpoint: Touchpoint) -> float:
     """Return the score that a rule sees at a touchpoint which the state has taken in; 0 if none is kept."""
     if active.measures is None or active.measures.score is None or state.measured is None:
         return 0.0
-    kept = state.measured.journeys.get(active.journey, NOTHING).score
-    return score.value_at(active.measures.score, kept or NO_SCORE, touchpoint.at_ms, touchpoint.sequence)
+    kept = experience_of(state.measured, active.journey).score
+    return score.value_at(active.measures.score, kept or score.NOTHING, touchpoint.at_ms, touchpoint.sequence)
 
 
 def _scores_at(spec: score.Spec, points: ScoreState, entries: Sequence[Entry]) -> list[float]:
@@ -143,10 +149,13 @@ def _deviations(
     found = list(_strayed(spec, after, moment.settled_ms, by_hash, now))
     if not found:
         return found
-    known = {_name(each) for each in _strayed(spec, before, moment.settled_before_ms, by_hash, was)}
-    if new := [each for each in found if _name(each) not in known]:
-        known = {_name(each) for each in _strayed_on_the_way(spec, before, by_hash, was)}
-    return [each for each in new if _name(each) not in known]
+    new = _without(found, _strayed(spec, before, moment.settled_before_ms, by_hash, was))
+    return _without(new, _strayed_on_the_way(spec, before, by_hash, was)) if new else new
+
+
+def _without(found: list[Finding], told: Iterable[Finding]) -> list[Finding]:
+    known = {_name(each) for each in told}
+    return [each for each in found if _name(each) not in known]
 
 
 def _may_pass(limits_ms: Sequence[int], state: JourneyState, moment: Moment) -> bool:
@@ -196,18 +205,17 @@ def ahead(state: CustomerState, active: JourneyDefinition, by_hash: ByHash) -> I
     """Yield the deadlines of a journey's measures that have not passed."""
     old = state.journeys.get(active.journey, NOT_BEGUN)
     settled_ms = max(state.newest_ms, state.heard_ms, old.settled_ms)
-    persona = None if state.persona is None else state.persona.value
-    experience = NOTHING if state.measured is None else state.measured.journeys.get(active.journey, NOTHING)
+    persona = value_of(state.persona)
+    experience = experience_of(state.measured, active.journey)
     yield from (due_ms for due_ms in _dues(old, experience, active, by_hash, persona) if due_ms >= settled_ms)
 
 
 def waits_differ(before: Measured | None, after: Measured | None) -> bool:
     """Return whether the deadlines of measures may be others; a score has none."""
-    old, new = (NOTHING_MEASURED if each is None else each for each in (before, after))
-    if old.journeys is new.journeys:
+    if before is not None and after is not None and before.journeys is after.journeys:
         return False
-    for name in {*old.journeys, *new.journeys}:
-        was, now = old.journeys.get(name, NOTHING), new.journeys.get(name, NOTHING)
+    for name in {*(before.journeys if before is not None else ()), *(after.journeys if after is not None else ())}:
+        was, now = experience_of(before, name), experience_of(after, name)
         if was is not now and (was.threads is not now.threads or was.watches is not now.watches):
             return True
     return False

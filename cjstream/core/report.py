@@ -10,18 +10,15 @@ from cjstream.core.fold import CLOCKS, TIMEOUTS, Event
 from cjstream.core.measures import feedback, score
 from cjstream.core.measures.feedback import Thread
 from cjstream.core.measures.finding import Finding
-from cjstream.core.measures.score_state import ScoreState
 from cjstream.core.moves import Change
 from cjstream.core.outcome import converted_at, furthest, outcome
 from cjstream.core.outputs import JourneyCurrent, Signal, StageCurrent, StageTransition, stable_id
 from cjstream.core.stages import OUTSIDE
-from cjstream.core.state import CustomerState, Experience, Instance, Latest, Measured, Visit
+from cjstream.core.state import CustomerState, Instance, Measured, Visit, experience_of, value_of
 from cjstream.core.times import format_time
 from cjstream.core.touchpoint import Touchpoint
 
 NO_FIELDS: Mapping[str, Any] = {}
-NOTHING = Experience()
-NO_SCORE = ScoreState()
 NO_JOURNEYS: Mapping[str, JourneyDefinition] = {}
 SEVERITIES = {"stalled": "warning"}
 
@@ -109,10 +106,6 @@ def _cause(
     return {"touchpoint_id": touchpoint.id, "type": touchpoint.type, "rule": rule_id}
 
 
-def _value(latest: Latest | None) -> str | None:
-    return latest.value if latest is not None else None
-
-
 def _seconds(visit: Visit | None, previous: Visit | None) -> float:
     assert visit is not None
     assert previous is not None
@@ -150,8 +143,8 @@ def current(
         if journey.instances and journey.instances[-1].visits and journey.instances[-1].definition in by_hash
     }
     return StageCurrent(
-        customer_id, _value(state.account_id), journeys, _value(state.persona), _value(state.channel),
-        judgement=_value(state.measured.judgement) if state.measured is not None else None,
+        customer_id, value_of(state.account_id), journeys, value_of(state.persona), value_of(state.channel),
+        judgement=value_of(state.measured.judgement) if state.measured is not None else None,
         open_feedback=open_feedback(state, active), score=None, score_at=None,
     )  # fmt: skip
 
@@ -162,12 +155,8 @@ def open_feedback(state: CustomerState, active: Mapping[str, JourneyDefinition])
     for name, definition in active.items():
         spec = definition.measures.feedback if definition.measures is not None else None
         if spec is not None:
-            found = (found or 0) + feedback.open_count(spec, _kept(state, name).threads)
+            found = (found or 0) + feedback.open_count(experience_of(state.measured, name).threads)
     return found
-
-
-def _kept(state: CustomerState, name: str) -> Experience:
-    return NOTHING if state.measured is None else state.measured.journeys.get(name, NOTHING)
 
 
 def scored(told: StageCurrent, state: CustomerState, active: Mapping[str, JourneyDefinition]) -> StageCurrent:
@@ -176,7 +165,7 @@ def scored(told: StageCurrent, state: CustomerState, active: Mapping[str, Journe
         measures = active[name].measures
         if measures is not None and measures.score is not None:
             at_ms = max(state.newest_ms, state.heard_ms, 0)
-            points = score.value(measures.score, _kept(state, name).score or NO_SCORE, at_ms)
+            points = score.value(measures.score, experience_of(state.measured, name).score or score.NOTHING, at_ms)
             return replace(told, score=round(points, 6), score_at=format_time(at_ms))
     return told
 
@@ -260,8 +249,8 @@ def leaving_detail(measured: Measured, threads: tuple[Thread, ...], touchpoint: 
     """Return what a customer who was dropped did last and waited for; `touchpoint`: the one that ended the run."""
     waiting = feedback.open_of(threads)
     return {
-        "last_type": _value(measured.last),
-        "judgement": _value(measured.judgement),
+        "last_type": value_of(measured.last),
+        "judgement": value_of(measured.judgement),
         "unanswered": len(waiting),
         "unanswered_feedback": waiting[0].id if waiting else None,
         "unanswered_type": waiting[0].type if waiting else None,

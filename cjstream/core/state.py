@@ -194,6 +194,20 @@ class CustomerState(msgspec.Struct, array_like=True, frozen=True, gc=False):
     measured: Measured | None = None
 
 
+NOT_BEGUN = JourneyState()
+NOTHING_KEPT = Experience()
+
+
+def value_of(latest: Latest | None) -> str | None:
+    """Return the value of an attribute, None if it was never told."""
+    return None if latest is None else latest.value
+
+
+def experience_of(measured: Measured | None, journey: str) -> Experience:
+    """Return what is kept of a customer for the measures of a journey; perhaps nothing."""
+    return NOTHING_KEPT if measured is None else measured.journeys.get(journey, NOTHING_KEPT)
+
+
 class Marker(msgspec.Struct, array_like=True, frozen=True, gc=False):
     """What stays of an erased customer: the fence, the erasure's time, the last sequence per journey."""
 

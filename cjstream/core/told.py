@@ -10,12 +10,11 @@ from cjstream.core.logged import Advanced
 from cjstream.core.measures.finding import Finding
 from cjstream.core.outputs import Output
 from cjstream.core.report import Cause, Place, finding_signal, leaving_detail, signal, transition
-from cjstream.core.state import Experience, Instance, JourneyState, Measured, Visit
+from cjstream.core.state import NOTHING_KEPT, Experience, Instance, JourneyState, Measured, Visit, experience_of
 from cjstream.core.touchpoint import Touchpoint
 
 ByHash = Mapping[str, JourneyDefinition]
 NOTHING_MEASURED = Measured()
-NOTHING = Experience()
 
 
 class Told(Cause):
@@ -101,13 +100,13 @@ class Told(Cause):
         touchpoint = self.touchpoint if event.due_ms is None else None
         place = 0 if touchpoint is None else 1
         measured = self.measured[place]
-        return leaving_detail(measured, measured.journeys.get(definition.journey, NOTHING).threads, touchpoint)
+        return leaving_detail(measured, experience_of(measured, definition.journey).threads, touchpoint)
 
     def keep(self, journey: str, experience: Experience) -> None:
         """Note what is kept of a journey after the step."""
         before, after = self.measured
         kept = {**after.journeys, journey: experience}
-        if experience == NOTHING:
+        if experience == NOTHING_KEPT:
             del kept[journey]
         self.measured = before, Measured(after.judgement, after.last, kept)
 

@@ -8,9 +8,9 @@ import pytest
 from cjstream.core import engine, logged, measured, moves
 from cjstream.core.fold import Fold
 from cjstream.core.journey import JourneyStep
-from cjstream.core.measured import NOT_BEGUN
 from cjstream.core.measures import judgement
 from cjstream.core.outcome import Deadline
+from cjstream.core.state import NOT_BEGUN
 from tests.core import test_features as features
 from tests.core import test_measured as measures
 from tests.core import test_pains as pains

@@ -81,6 +81,6 @@ def open_of(state: State) -> Sequence[Open]:
     return waits(state).open
 
 
-def open_count(spec: Spec, state: State) -> int:  # noqa: ARG001 - as every measure
+def open_count(state: State) -> int:
     """Return how many of the customer's feedback wait for an answer."""
     return len(waits(state).open) if state else 0

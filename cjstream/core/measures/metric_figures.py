@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import NamedTuple
 
 from cjstream.core.facts import CLICKS, IMPRESSIONS, SEARCH_RANK, SPEND, Facts
+from cjstream.core.figures import share_of
 from cjstream.core.measures import labels
 from cjstream.core.measures.metrics import ALL, MICROS, NAMES, OUT_OF_SCALE, Place, StageMetrics
 
@@ -89,9 +90,9 @@ def stage_figures(metrics: StageMetrics, stage: Place = ALL) -> StageFigures:
         {name: metrics.count(name, stage) for name in NAMES},
         _money(metrics.labelled("revenue", stage)),
         _money(metrics.labelled("cost", stage)),
-        _share(csat.positive, csat.number), csat.number,
-        _share(100 * (nps.positive - nps.negative), nps.number), nps.number,
-        _share(ces.micros, MICROS * ces.number), ces.number,
+        share_of(csat.positive, csat.number), csat.number,
+        share_of(100 * (nps.positive - nps.negative), nps.number), nps.number,
+        share_of(ces.micros, MICROS * ces.number), ces.number,
         metrics.count(OUT_OF_SCALE, stage),
         labels.shown(metrics.labelled("payment_methods", stage)),
         {name: sum_ / (MICROS * prices[name]) for name, sum_ in sorted(metrics.labelled("negotiated", stage).items())},
@@ -102,11 +103,11 @@ def customer_figures(metrics: StageMetrics) -> CustomerFigures:
     """Return what the customers came to who are counted so far."""
     of = metrics.customers
     return CustomerFigures(
-        of.customers, of.entered, of.converted, _share(of.converted, of.entered),
-        of.buyers, of.repeat_buyers, _share(of.repeat_buyers, of.buyers),
-        of.visitors, of.sessions, of.sessions - of.visitors, _share(of.returning_visitors, of.visitors),
-        of.ms_on_site / 1000, _share(of.ms_on_site, 1000 * of.sessions),
-        of.referred_entries, of.referred_conversions, of.advocates, _share(of.advocates, of.converted),
+        of.customers, of.entered, of.converted, share_of(of.converted, of.entered),
+        of.buyers, of.repeat_buyers, share_of(of.repeat_buyers, of.buyers),
+        of.visitors, of.sessions, of.sessions - of.visitors, share_of(of.returning_visitors, of.visitors),
+        of.ms_on_site / 1000, share_of(of.ms_on_site, 1000 * of.sessions),
+        of.referred_entries, of.referred_conversions, of.advocates, share_of(of.advocates, of.converted),
     )  # fmt: skip
 
 
@@ -128,7 +129,7 @@ def advertising(
         impressions,
         clicks,
         told_impressions is not None,
-        None if told_impressions is None and told_clicks is not None else _share(clicks, impressions),
+        None if told_impressions is None and told_clicks is not None else share_of(clicks, impressions),
         spend,
         _each(spend, clicks),
         _each(total, metrics.customers.converted),
@@ -142,7 +143,3 @@ def _money(micros: Mapping[str, int]) -> dict[str, float]:
 
 def _each(money: Mapping[str, float], number: int) -> dict[str, float]:
     return {currency: amount / number for currency, amount in money.items()} if number else {}
-
-
-def _share(part: int, whole: int) -> float | None:
-    return part / whole if whole else None

@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
+from cjstream.core.measures.labels import OTHER
 from cjstream.core.reading import Reader
 from cjstream.core.stages import Stage
 from cjstream.core.touchpoint import Touchpoint
@@ -16,7 +17,6 @@ POSITIVE, NEUTRAL, NEGATIVE = SENTIMENTS = ("positive", "neutral", "negative")
 GOAL = "goal"
 KEYS = ("at_risk",)
 MAX_PLACES = 10_000  # kept apart; what comes after them is counted under channel and persona `other`
-OTHER = "other"
 
 # Text and its `language` field (None: not told) in, one of SENTIMENTS out, or None: cannot say. It must not raise, and
 # must answer the same whenever it is asked the same: a replay decides as the worker did.

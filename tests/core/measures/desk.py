@@ -64,7 +64,7 @@ class Desk:
         assert _encoder.encode(self.state) == before
         assert (state is self.state) == (state == self.state), "another object for the same threads"
         assert _decoder.decode(_encoder.encode(state)) == state, "bytes do not hold the threads"
-        assert open_count(self.spec, state) == len(open_of(state))
+        assert open_count(state) == len(open_of(state))
         assert list(state) == sorted(state, key=lambda thread: thread.id)
         self.state, self.settled_ms = state, settled_ms
         self.findings += found
