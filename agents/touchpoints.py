@@ -13,9 +13,7 @@ async def keep_stages(stream: Any) -> None:
     """
     async for batch in stream.noack().events():
         partition = app.partitions[batch.message.partition]
-        partition.begin()
-        for record in batch.value:
-            item = partition.decode(record)  # consume
-            partition.advance(item, record)  # read and change the customer's row of the table
+        items = partition.decode(batch.value)  # consume
+        partition.advance(items, batch.value)  # read and change the customers' rows of the table
         partition.publish(batch.value, done=batch.ack)
         app.partitions.weigh(partition.number)

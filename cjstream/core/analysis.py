@@ -141,7 +141,7 @@ class Fold:
         if step.outputs and self._takers:
             self._signal(step)
         if self._origin is not None and step.verdict == APPLIED:
-            value = touchpoint.fields.get(self._origin)
+            value = getattr(touchpoint.fields, self._origin)
             customer.origins.note(touchpoint, value, step.outputs, state.newest_ms - self._lateness_ms)
 
     def _signal(self, step: Step) -> None:

@@ -6,10 +6,12 @@ default in the contract (DEFAULTS) is never absent.
 """
 
 import json
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from operator import attrgetter
 from typing import Any
 
-from cjstream.core.touchpoint import FIELDS, MAX_NUMBER, Touchpoint
+from cjstream.core.fields import MAX_NUMBER, Fields
+from cjstream.core.touchpoint import FIELDS, Touchpoint
 
 DEFAULTS: Mapping[str, str] = {"initiator": "customer", "scale": "stars"}  # what absent or null means
 
@@ -121,9 +123,9 @@ def _test(op: Any, arg: Any, path: str, report: Report) -> Test | None:
 
 def _reader(name: Any) -> Callable[[Touchpoint], Any] | None:
     if isinstance(name, str) and name in DEFAULTS:
-        return lambda touchpoint: touchpoint.fields.get(name) or DEFAULTS[name]
+        return lambda touchpoint: getattr(touchpoint.fields, name) or DEFAULTS[name]
     if isinstance(name, str) and name in FIELDS:
-        return lambda touchpoint: touchpoint.fields.get(name)
+        return attrgetter(f"fields.{name}")
     return path_reader(name)
 
 
@@ -139,9 +141,10 @@ def path_reader(name: Any) -> Callable[[Touchpoint], Any] | None:
     return None if path is None else lambda touchpoint: walk(touchpoint.fields, path)
 
 
-def walk(value: Any, keys: Iterable[str]) -> Any:
-    """Return what lies in objects within objects under these keys, None if it is absent."""
-    for key in keys:
+def walk(fields: Fields, path: Sequence[str]) -> Any:
+    """Return what lies in a field, or in objects within objects in it, None if it is absent."""
+    value = getattr(fields, path[0])
+    for key in path[1:]:
         value = value.get(key) if isinstance(value, dict) else None
     return value
 

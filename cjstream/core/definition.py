@@ -50,6 +50,9 @@ class JourneyDefinition:
     window_ms: int | None  # from a run's first visit to its conversion
     table: tuple[Rule, ...]  # exits, rules, goal, snoozes; the state stores places in it
     table_by_type: Mapping[str, tuple[int, ...]]  # ascending
+    certain: Mapping[
+        str, tuple[int, bool] | None
+    ]  # by type the place of its move and whether it is the goal; None: ask
     counted: tuple[str, ...]  # types that conditions on the past ask for, sorted
     instance_field: tuple[str, ...] | None  # None: one instance per customer
     instance_limit: int
@@ -98,7 +101,7 @@ class JourneyDefinition:
         """Return channel, device and persona as one small number: a digit each, 0 for what `count_by` does not list."""
         origin = 0
         for name, worth in self.digits:
-            origin += worth.get(touchpoint.fields.get(name) or "", 0)
+            origin += worth.get(getattr(touchpoint.fields, name) or "", 0)
         return origin
 
     def origin_values(self, origin: int) -> dict[str, str]:
@@ -147,6 +150,7 @@ def compile_definition(data: Any, source: str = "definition") -> JourneyDefiniti
         **policies._asdict(),
         table=book.table,
         table_by_type=_places_by_type(book.table),
+        certain=_certain(book.table),
         counted=book.counted,
         ignores=book.ignores,
         personas=book.personas,
@@ -192,6 +196,17 @@ def _places_by_type(table: Sequence[Rule]) -> dict[str, tuple[int, ...]]:
         for kind in rule.on:
             found.setdefault(kind, []).append(place)
     return {kind: tuple(places) for kind, places in found.items()}
+
+
+def _certain(table: Sequence[Rule]) -> dict[str, tuple[int, bool] | None]:
+    """Return by type what the type alone tells: the place of the first move (-1: none), and whether it is the goal."""
+    found = dict[str, tuple[int, bool] | None]()
+    for kind, places in _places_by_type(table).items():
+        rules = [(place, table[place]) for place in places]
+        move = next((place for place, rule in rules if rule.kind == MOVE), -1)
+        is_certain = all(rule.when is None for _, rule in rules)
+        found[kind] = (move, any(rule.kind == GOAL for _, rule in rules)) if is_certain else None
+    return found
 
 
 def _is_order_free(policies: Policies, book: RuleBook) -> bool:

@@ -3,16 +3,15 @@
 All decisions of cjstream are made here and in what this imports. Nothing here knows Kafka, Faust or the time of day.
 """
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import NamedTuple
 
 import msgspec
 from msgspec.structs import replace
 
-from cjstream.core import journey, measured, plain, versions
+from cjstream.core import dues, journey, measured, plain, versions
 from cjstream.core.definition import JourneyDefinition, PersonaRule
-from cjstream.core.fold import Fold
 from cjstream.core.logged import Times
 from cjstream.core.measures.sentiment import Scorer, derived
 from cjstream.core.outputs import Forgotten, Output, StageCurrent
@@ -154,33 +153,70 @@ def _apply(before: CustomerState, touchpoint: Touchpoint, fence: Fence, recent: 
         )
     if journeys.personas:
         touchpoint = _with_persona(touchpoint, journeys.personas)
-    if journeys.asks_sentiment and ("rating" in touchpoint.fields or "text" in touchpoint.fields):
+    fields = touchpoint.fields
+    if journeys.asks_sentiment and (fields.rating is not None or fields.text is not None):
         touchpoint = derived(touchpoint, journeys.scorer)
-    account_id, persona, channel = before.account_id, before.persona, before.channel
-    newest_ms, heard_ms, at_ms = before.newest_ms, before.heard_ms, touchpoint.at_ms
-    if touchpoint.by_customer:
-        account_id, persona, channel = _attributes(before, touchpoint)
-        newest_ms = max(newest_ms, at_ms)
-    elif at_ms > heard_ms:
-        heard_ms = at_ms
-    told = _told(before, touchpoint.customer_id, touchpoint, value_of(account_id), journeys)
+    heard = _heard(before, touchpoint, fence, recent)
+    if not ignored and before.measured is None and not journeys.is_measured:
+        step = _unmoved(before, heard, touchpoint, journeys)
+        if step is not None:
+            return step
+    told = _told(before, touchpoint.customer_id, touchpoint, value_of(heard.account_id), journeys)
     told.refused = ignored
     if journeys.is_measured or before.measured is not None:
         measured_before = before.measured or NOTHING_MEASURED
         mood = _mood(measured_before, touchpoint) if journeys.keeps_mood else _moodless(measured_before)
         told.measured = measured_before, mood
-        told.personas = value_of(before.persona), value_of(persona)
-    settled_ms = max(newest_ms, heard_ms)
-    states = _advance_journeys(before, journeys, settled_ms, newest_ms, told)
+        told.personas = value_of(before.persona), value_of(heard.persona)
+    states = _advance_journeys(before, heard, journeys, told)
     after = CustomerState(
-        fence, newest_ms, recent, states, account_id, persona, channel, before.erased_at_ms, (),
-        heard_ms if heard_ms > newest_ms else -1, _kept(told, journeys),
+        fence, heard.newest_ms, recent, states, heard.account_id, heard.persona, heard.channel, before.erased_at_ms, (),
+        heard.heard_ms, _kept(told, journeys),
     )  # fmt: skip
     is_news = told.may_differ or _differ(before, after)
     if is_news and journeys.tells_current:
         _tell_current(before, after, touchpoint.customer_id, journeys, told.outputs)
     verdict = DUPLICATE if told.is_repeat else APPLIED if told.is_matched else LATE if told.is_late else IGNORED
     return Step(after, tuple(told.outputs), verdict, False, told.refused, told.late_conversions, touchpoint, is_news)
+
+
+def _heard(before: CustomerState, touchpoint: Touchpoint, fence: Fence, recent: bytes) -> CustomerState:
+    """Return the customer with what every touchpoint changes: fence, ids, clock and attributes."""
+    newest_ms, heard_ms, at_ms = before.newest_ms, before.heard_ms, touchpoint.at_ms
+    account_id, persona, channel = before.account_id, before.persona, before.channel
+    if touchpoint.by_customer:
+        account_id, persona, channel = _attributes(before, touchpoint)
+        newest_ms = max(newest_ms, at_ms)
+    elif at_ms > heard_ms:
+        heard_ms = at_ms
+    return CustomerState(
+        fence, newest_ms, recent, before.journeys, account_id, persona, channel, before.erased_at_ms, (),
+        heard_ms if heard_ms > newest_ms else -1, before.measured,
+    )  # fmt: skip
+
+
+def _unmoved(before: CustomerState, heard: CustomerState, touchpoint: Touchpoint, journeys: Journeys) -> Step | None:
+    """Return the step of a touchpoint that changes no journey, as a first look can tell; None: it takes a second one.
+
+    Three of four touchpoints are of this kind.
+    """
+    verdict, states = IGNORED, before.journeys
+    refused: tuple[tuple[str, str], ...] = ()
+    for name, active in journeys.active.items():
+        seen = plain.glance(states.get(name), active, touchpoint, before.newest_ms)
+        if seen is None:
+            return None
+        if seen is plain.LATE:
+            verdict = LATE if verdict is IGNORED else verdict
+        elif seen is not plain.UNMATCHED:
+            verdict = APPLIED
+            refused = (*refused, (name, seen)) if seen is plain.BACKWARD else refused
+    outputs: tuple[Output, ...] = ()
+    is_news = _differ(before, heard)
+    if is_news and journeys.tells_current:
+        found = news(before, heard, touchpoint.customer_id, journeys)
+        outputs = () if found is None else (found,)
+    return Step(heard, outputs, verdict, False, refused, (), touchpoint, is_news)
 
 
 def _told(
@@ -199,21 +235,19 @@ def _ignored(touchpoint: Touchpoint, journeys: Journeys) -> tuple[tuple[str, str
 
 
 def _advance_journeys(
-    before: CustomerState, journeys: Journeys, settled_ms: int, newest_ms: int, told: Told
+    before: CustomerState, heard: CustomerState, journeys: Journeys, told: Told
 ) -> dict[str, JourneyState]:
     """Return the journeys after the touchpoint of `told`; the same object if none changed."""
-    states, newest_before_ms, times = before.journeys, before.newest_ms, None
+    states, newest_before_ms = before.journeys, before.newest_ms
+    times = Times(
+        newest_before_ms,
+        heard.newest_ms,
+        max(newest_before_ms, before.heard_ms),
+        max(heard.newest_ms, heard.heard_ms),
+    )
     for name, active in journeys.active.items():
         old = states.get(name)
         touchpoint = None if told.refused and (name, "ignored") in told.refused else told.touchpoint
-        if (
-            touchpoint is not None
-            and not active.is_measured
-            and plain.glance(old, active, touchpoint, newest_before_ms, told)
-        ):
-            continue
-        if times is None:
-            times = Times(newest_before_ms, newest_ms, max(newest_before_ms, before.heard_ms), settled_ms)
         if active.is_measured:
             new = measured.advance(old, active, touchpoint, times, journeys.by_hash, told)
         else:
@@ -225,11 +259,11 @@ def _advance_journeys(
 
 
 def _with_persona(touchpoint: Touchpoint, personas: tuple[PersonaRule, ...]) -> Touchpoint:
-    if touchpoint.fields.get("persona") is not None:
+    if touchpoint.fields.persona is not None:
         return touchpoint
     for each in personas:
         if touchpoint.type in each.rule.on and each.rule.holds(touchpoint):
-            return touchpoint._replace(fields={**touchpoint.fields, "persona": each.persona})
+            return touchpoint.with_field("persona", each.persona)
     return touchpoint
 
 
@@ -253,7 +287,7 @@ def _unmeasured(kept: Measured, journeys: Journeys) -> Measured | None:
 def _mood(mood: Measured, touchpoint: Touchpoint) -> Measured:
     if not touchpoint.by_customer:
         return mood
-    judgement, last = touchpoint.fields.get("sentiment"), _newer(mood.last, touchpoint.type, touchpoint)
+    judgement, last = touchpoint.fields.sentiment, _newer(mood.last, touchpoint.type, touchpoint)
     if judgement is None:
         return mood if last is mood.last else Measured(mood.judgement, last, mood.journeys)
     return Measured(_newer(mood.judgement, judgement, touchpoint), last, mood.journeys)
@@ -261,19 +295,21 @@ def _mood(mood: Measured, touchpoint: Touchpoint) -> Measured:
 
 def _attributes(before: CustomerState, touchpoint: Touchpoint) -> tuple[Latest | None, Latest | None, Latest | None]:
     fields, account_id, persona, channel = touchpoint.fields, before.account_id, before.persona, before.channel
-    if (value := fields.get("account_id")) is not None:
-        account_id = _newer(account_id, value, touchpoint)
-    if (value := fields.get("persona")) is not None:
-        persona = _newer(persona, value, touchpoint)
-    if (value := fields.get("channel")) is not None:
-        channel = _newer(channel, value, touchpoint)
+    if fields.account_id is not None:
+        account_id = _newer(account_id, fields.account_id, touchpoint)
+    if fields.persona is not None:
+        persona = _newer(persona, fields.persona, touchpoint)
+    if fields.channel is not None:
+        channel = _newer(channel, fields.channel, touchpoint)
     return account_id, persona, channel
 
 
 def _newer(old: Latest | None, value: str, touchpoint: Touchpoint) -> Latest:
-    at_ms, sequence = touchpoint.at_ms, touchpoint.sequence
-    if old is None or at_ms > old.at_ms or (at_ms, sequence, value) > (old.at_ms, old.sequence, old.value):
-        return Latest(at_ms, sequence, value)
+    at_ms = touchpoint.at_ms
+    if old is None or at_ms > old.at_ms:
+        return Latest(at_ms, touchpoint.sequence, value)
+    if (at_ms, touchpoint.sequence, value) > (old.at_ms, old.sequence, old.value):
+        return Latest(at_ms, touchpoint.sequence, value)
     return old
 
 
@@ -288,7 +324,7 @@ def expire(state: CustomerState, customer_id: str, now_ms: int, journeys: Journe
     heard_ms = max(state.newest_ms, state.heard_ms)
     states = state.journeys
     for name, active in journeys.active.items():
-        passed_ms = _passed(state, active, now_ms, journeys.by_hash)
+        passed_ms = dues.passed(state, active, now_ms, journeys.by_hash)
         if passed_ms < 0:
             continue
         old = states.get(name, NOT_BEGUN)
@@ -304,54 +340,6 @@ def expire(state: CustomerState, customer_id: str, now_ms: int, journeys: Journe
     if journeys.tells_current:
         _tell_current(state, after, customer_id, journeys, told.outputs)
     return Step(after, tuple(told.outputs), APPLIED, False, (), told.late_conversions)
-
-
-def _passed(state: CustomerState, active: JourneyDefinition, now_ms: int, by_hash: ByHash) -> int:
-    """Return the last deadline in a journey that the clock lets pass, -1 for none."""
-    old = state.journeys.get(active.journey, NOT_BEGUN)
-    passed_ms, until_ms = -1, now_ms - _lateness_ms(old, active, by_hash)
-    for instance in old.instances:
-        fold = Fold(instance, by_hash[instance.definition])
-        fold.settle(until_ms)
-        passed_ms = max(passed_ms, fold.passed_ms)
-    if active.is_measured:
-        ahead = [due_ms for due_ms in measured.ahead(state, active, by_hash) if due_ms < until_ms]
-        passed_ms = max(passed_ms, *ahead, -1)
-    return passed_ms
-
-
-def _lateness_ms(old: JourneyState, active: JourneyDefinition, by_hash: ByHash) -> int:
-    """Return the longest lateness of the versions in use: time passes for all of them at once."""
-    own_ms = active.lateness_ms if active.is_measured else 0
-    return max([own_ms, *(by_hash[each.definition].lateness_ms for each in old.instances)])
-
-
-def next_due(state: CustomerState, journeys: Journeys) -> int | None:
-    """Return the moment right after which `expire` has something to do, in milliseconds, or None."""
-    dues = list[int]()
-    for name, active in journeys.active.items():
-        old = state.journeys.get(name, NOT_BEGUN)
-        ahead = list(_ahead(state, old, active, journeys.by_hash))
-        if ahead:
-            dues.append(min(ahead) + _lateness_ms(old, active, journeys.by_hash))
-    return min(dues, default=None)
-
-
-def _ahead(state: CustomerState, old: JourneyState, active: JourneyDefinition, by_hash: ByHash) -> Iterator[int]:
-    """Yield the deadlines ahead of a customer in one journey."""
-    for instance in old.instances:
-        definition = by_hash[instance.definition]
-        if definition.has_deadlines:
-            yield from (deadline.due_ms for deadline in Fold(instance, definition).deadlines())
-    if active.is_measured:
-        yield from measured.ahead(state, active, by_hash)
-
-
-def may_be_due(before: CustomerState | None, after: CustomerState) -> bool:
-    """Return whether `next_due` may say something else after a step."""
-    if before is None or before.journeys is not after.journeys or value_of(before.persona) != value_of(after.persona):
-        return True
-    return before.measured is not after.measured and measured.waits_differ(before.measured, after.measured)
 
 
 def _tell_current(

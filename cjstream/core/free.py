@@ -20,18 +20,18 @@ NONE: Matches = (-1, False)
 
 def matches_of(touchpoint: Touchpoint, definition: JourneyDefinition) -> Matches:
     """Return what a touchpoint asks of a journey."""
-    places = definition.table_by_type.get(touchpoint.type)
-    if places is None:
-        return NONE
+    certain = definition.certain.get(touchpoint.type, NONE)
+    if certain is not None:
+        return certain
     move, is_goal, table = -1, False, definition.table
-    for i in places:
+    for i in definition.table_by_type[touchpoint.type]:
         rule = table[i]
         if rule.when is None or rule.when(touchpoint):
             if rule.kind == GOAL:
                 is_goal = True
             elif move < 0 and rule.kind == MOVE:
                 move = i
-    return (move, is_goal) if is_goal or move >= 0 else NONE
+    return move, is_goal
 
 
 def advance(

@@ -105,7 +105,7 @@ class Gathering:
     def _value(self, touchpoint: Touchpoint, stage: str | None, state: CustomerState) -> str | None:
         if self.slicing.by == GROUP:
             return self._groups.of(stage)
-        value: str | None = touchpoint.fields.get(self.slicing.by or "")
+        value: str | None = getattr(touchpoint.fields, self.slicing.by) if self.slicing.by else None
         if value is None and self.slicing.by == PERSONA and state.persona is not None:
             return state.persona.value
         return value

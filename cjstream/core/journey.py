@@ -178,7 +178,7 @@ class JourneyStep:
         if definition.order_free and instance.past is None:
             matches = free.NONE if touchpoint is None else free.matches_of(touchpoint, definition)
             advanced = free.advance(instance, definition, touchpoint, matches, self.times)
-            is_matched = matches is not free.NONE
+            is_matched = matches != free.NONE
         else:
             entry = logged.entry_of(touchpoint, definition, self.scores) if touchpoint is not None else None
             room = logged.MAX_LOG if entry is None else self._room(i)

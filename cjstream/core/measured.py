@@ -46,7 +46,9 @@ def advance(
     told.is_matched = told.is_matched or (now is not was and touchpoint is not None)
     if now is not was:
         told.keep(active.journey, now)
-    if touchpoint is not None and plain.glance(old, active, touchpoint, times.newest_before_ms, told):
+    seen = None if touchpoint is None else plain.glance(old, active, touchpoint, times.newest_before_ms)
+    if seen is not None:
+        plain.note(seen, active, told)
         stages = old
     else:
         has_new_points = now.score is not was.score

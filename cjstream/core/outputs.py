@@ -105,4 +105,9 @@ def stable_id(*parts: str | int) -> str:
 
     128 bits of BLAKE2b over the parts joined by a zero byte, which no part can hold.
     """
-    return blake2b("\0".join(map(str, parts)).encode(), digest_size=16).hexdigest()
+    return id_of("\0".join(map(str, parts)))
+
+
+def id_of(joined: str) -> str:
+    """Return the `stable_id` of parts that are joined already."""
+    return blake2b(joined.encode(), digest_size=16).hexdigest()

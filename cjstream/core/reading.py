@@ -8,8 +8,9 @@ from collections.abc import Collection, Mapping
 from datetime import date
 from typing import Any
 
+from cjstream.core.fields import MAX_LABEL
 from cjstream.core.times import parse_duration
-from cjstream.core.touchpoint import MAX_LABEL, is_id
+from cjstream.core.touchpoint import is_id
 from cjstream.errors import Problem
 
 LANGUAGE = re.compile(r"[A-Za-z]{2,3}(-[A-Za-z0-9]{2,8})*", re.ASCII)  # BCP 47, as far as titles need it

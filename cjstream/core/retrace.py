@@ -163,7 +163,7 @@ def _line(
     told = (verdict, moves or [], refused or [], says or [])
     if touchpoint is None:
         return Line(at, None, None, None, *told)
-    return Line(at, touchpoint.id, touchpoint.type, touchpoint.fields.get("channel"), *told)
+    return Line(at, touchpoint.id, touchpoint.type, touchpoint.fields.channel, *told)
 
 
 def _by_deadlines(outputs: Sequence[Output]) -> Iterator[Line]:

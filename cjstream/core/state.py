@@ -8,8 +8,9 @@ Keys of customers are their ids in UTF-8. Keys that start with a zero byte are r
 `gc=False`: these values hold no cycles, and the collector would visit millions of them for nothing.
 """
 
+from collections.abc import Callable
 from hashlib import blake2b
-from typing import Any, TypeVar
+from typing import TypeVar
 
 import msgspec
 
@@ -229,39 +230,40 @@ class Position(msgspec.Struct, array_like=True, frozen=True, gc=False):
     topic: str = ""
 
 
-_encoder = msgspec.msgpack.Encoder()
-_decoders: dict[type, msgspec.msgpack.Decoder[Any]] = {
-    kind: msgspec.msgpack.Decoder(kind) for kind in (CustomerState, Marker, Position)
-}
+_HEAD, _HEAD_WITH_PENDING = bytes((VERSION, 0)), bytes((VERSION, HAS_PENDING))
+_to_bytes = msgspec.msgpack.Encoder().encode
+_read_state = msgspec.msgpack.Decoder(CustomerState).decode
+_read_marker = msgspec.msgpack.Decoder(Marker).decode
+_read_position = msgspec.msgpack.Decoder(Position).decode
 
 
 def encode(value: CustomerState | Marker | Position) -> bytes:
     """Return the byte form of a changelog value."""
-    flags = HAS_PENDING if isinstance(value, CustomerState) and value.pending else 0
-    return bytes((VERSION, flags)) + _encoder.encode(value)
+    head = _HEAD_WITH_PENDING if isinstance(value, CustomerState) and value.pending else _HEAD
+    return head + _to_bytes(value)
 
 
 def decode_state(data: bytes) -> CustomerState:
     """Return the customer of `encode`. Raises StateMismatch for bytes of an unknown version, or damaged ones."""
-    return _decode(data, CustomerState)
+    return _decode(data, _read_state)
 
 
 def decode_marker(data: bytes) -> Marker:
     """Return the erasure marker of `encode`; raises as `decode_state`."""
-    return _decode(data, Marker)
+    return _decode(data, _read_marker)
 
 
 def decode_position(data: bytes) -> Position:
     """Return the position record of `encode`; raises as `decode_state`."""
-    return _decode(data, Position)
+    return _decode(data, _read_position)
 
 
-def _decode(data: bytes, kind: type[_Kind]) -> _Kind:
+def _decode(data: bytes, read: Callable[[bytes], _Kind]) -> _Kind:
     version = data[0] if data else None
     if version not in VERSIONS:
         raise StateMismatch(f"state of version {version} is newer than this cjstream", "upgrade cjstream")
     try:
-        return _decoders[kind].decode(memoryview(data)[2:])  # type: ignore[no-any-return]
+        return read(data[2:])
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
         raise StateMismatch(f"a value in the state changelog is damaged ({error})", "restore the changelog") from None
 
@@ -275,7 +277,7 @@ _head_decoder = msgspec.msgpack.Decoder(_Head)
 
 def fence_of(data: bytes) -> Fence:
     """Return the fence of an encoded customer, marker or position, decoding nothing else."""
-    return _head_decoder.decode(memoryview(data)[2:]).fence
+    return _head_decoder.decode(data[2:]).fence
 
 
 def has_pending(data: bytes) -> bool:

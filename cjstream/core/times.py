@@ -10,6 +10,12 @@ RFC3339 = re.compile(r"\d{4}-\d\d-\d\d[Tt]\d\d:\d\d:\d\d(\.\d{1,9})?([Zz]|[+-][0
 DURATION = re.compile(r"(\d{1,9})(ms|s|m|h|d)", re.ASCII)
 UNIT_MS = {"ms": 1, "s": 1_000, "m": 60_000, "h": 3_600_000, "d": 86_400_000}
 
+# An hour as it is written, from `MM:SS` on.
+SECONDS = [f"{minute:02}:{second:02}" for minute in range(60) for second in range(60)]
+ENDS = [f".{ms:03}Z" for ms in range(1000)]
+SECOND_MS = {text: 1000 * second for second, text in enumerate(SECONDS)}
+END_MS = {"Z": 0} | {text: ms for ms, text in enumerate(ENDS)}
+
 
 def parse_time(value: object) -> int | None:
     """Return an RFC 3339 text with zone, or integer milliseconds, as milliseconds; None if it is neither.
@@ -17,11 +23,20 @@ def parse_time(value: object) -> int | None:
     Fractions below a millisecond are cut off. Nothing is guessed: no zone, seconds as a number, leap seconds and
     times outside 1970..9999 are None. Source: RFC 3339 section 5.6.
     """
-    if isinstance(value, str):
+    if not isinstance(value, str):
+        return value if isinstance(value, int) and not isinstance(value, bool) and 0 <= value <= MAX_MS else None
+    try:  # the form most often written
+        return _hour_ms(value[:14]) + SECOND_MS[value[14:19]] + END_MS[value[19:]]
+    except KeyError:
         return _parse_text(value)
-    if isinstance(value, int) and not isinstance(value, bool) and 0 <= value <= MAX_MS:
-        return value
-    return None
+
+
+@lru_cache(maxsize=1 << 14)
+def _hour_ms(text: str) -> int:
+    ms = _parse_text(f"{text}00:00Z")
+    if ms is None:
+        raise KeyError(text)
+    return ms
 
 
 def _parse_text(text: str) -> int | None:
@@ -35,21 +50,19 @@ def _parse_text(text: str) -> int | None:
     return ms if 0 <= ms <= MAX_MS else None
 
 
-@lru_cache(maxsize=1 << 14)  # one moment is told several times: as a transition, an entry, a conversion
 def format_time(ms: int) -> str:
     """Return milliseconds since the epoch as RFC 3339, UTC, milliseconds: `2026-01-01T00:00:00.000Z`.
 
     A moment after the year 9999, such as a deadline, is told as the last one that can be written.
     """
-    ms = min(ms, MAX_MS)
-    day, ms = divmod(ms, 86_400_000)
-    minutes, ms = divmod(ms, 60_000)
-    return f"{_date(day)}T{minutes // 60:02}:{minutes % 60:02}:{ms // 1000:02}.{ms % 1000:03}Z"
+    if ms > MAX_MS:  # noqa: PLR1730 - four times as fast as min
+        ms = MAX_MS
+    return _hour(ms // 3_600_000) + SECONDS[ms // 1000 % 3600] + ENDS[ms % 1000]
 
 
 @lru_cache(maxsize=1 << 12)
-def _date(day: int) -> str:
-    return (EPOCH + timedelta(days=day)).date().isoformat()
+def _hour(hour: int) -> str:
+    return (EPOCH + timedelta(hours=hour)).isoformat()[:14]
 
 
 def parse_duration(text: object) -> int | None:

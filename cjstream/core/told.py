@@ -59,6 +59,15 @@ class Told(Cause):
                 self._take_event(event, "conversion_withdrawn", definition, new)
         return sequence
 
+    def take_next(self, definition: JourneyDefinition, old: Instance, new: Instance, sequence: int) -> int:
+        """As `take`, of an order-free instance that is one visit on, up, and else as it was."""
+        if self.is_quiet:
+            return sequence
+        previous = old.visits[-1] if old.visits else None
+        change = moves.Change("entry" if previous is None else "forward", new.visits[-1], previous)
+        self.tell(definition, new, change, new.visits, sequence + 1, new.round)
+        return sequence + 1
+
     def _take_moves(self, definition: JourneyDefinition, old: Instance, new: Instance, sequence: int) -> int:
         touchpoint, path, round_ = self.touchpoint, moves.told(new, definition), old.round
         touchpoint_id = None if touchpoint is None else touchpoint.id

@@ -6,23 +6,23 @@ The wire contract is schemas/touchpoint.v1.schema.json; FIELDS is tested equal t
 from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
+import msgspec
+from msgspec.structs import replace
+
+from cjstream.core.fields import MAX_ID, MAX_LABEL, MAX_NUMBER, MAX_SAFE_INTEGER, MAX_TEXT, Fields
 from cjstream.core.times import parse_time
 
 REASONS = (
     "empty", "encoding", "not_json", "not_object", "too_deep", "too_large", "missing_field", "bad_type", "bad_number",
     "bad_id", "bad_timestamp", "future", "no_key", "key_mismatch", "internal_error",
 )  # fmt: skip
-MAX_ID = MAX_LABEL = 128  # characters
-MAX_TEXT = 10_000  # characters; text and thought never reach an output
-MAX_NUMBER = 1e15  # beyond it a JSON double no longer holds hundredths
-MAX_SAFE_INTEGER = 2**53  # what every JSON reader agrees on
 MAX_DEPTH = 32
 
 Check = Callable[[Any], str | None]
 
 
-class Touchpoint(NamedTuple):
-    """A valid touchpoint. `fields` is the whole JSON object; `fingerprint` tells payloads with one id apart."""
+class Touchpoint(msgspec.Struct, frozen=True, gc=False):
+    """A valid touchpoint. `fields` are all that it told; `fingerprint` tells payloads with one id apart."""
 
     id: str
     customer_id: str
@@ -30,8 +30,12 @@ class Touchpoint(NamedTuple):
     at_ms: int
     sequence: int
     by_customer: bool
-    fields: Mapping[str, Any]
+    fields: Fields
     fingerprint: int
+
+    def with_field(self, name: str, value: Any) -> "Touchpoint":
+        """Return it as if it had told this too."""
+        return replace(self, fields=replace(self.fields, **{name: value}))
 
 
 class Rejection(NamedTuple):
@@ -113,6 +117,15 @@ FIELDS: Mapping[str, Check | None] = {
 _check_of = FIELDS.get
 
 
+def has_visible_ids(fields: Fields) -> bool:
+    """Return whether no id holds a space or an invisible character. Their types and lengths are looked at elsewhere."""
+    ids = (
+        f"{fields.id}{fields.customer_id}{fields.session_id or ''}{fields.account_id or ''}{fields.anonymous_id or ''}"
+        f"{fields.previous_id or ''}{fields.reply_to or ''}{fields.referred_by or ''}"
+    )
+    return ids.isprintable() and " " not in ids
+
+
 def parse(
     fields: Mapping[str, Any], fingerprint: int, recorded_ms: int | None, max_skew_ms: int
 ) -> Touchpoint | Rejection:
@@ -121,6 +134,41 @@ def parse(
     `recorded_ms` is the record's Kafka timestamp (None: unknown); an event time more than `max_skew_ms` beyond it is
     `future`. A null field counts as absent, an unknown one is ignored. Never raises.
     """
+    known = {name: value for name, value in fields.items() if name in FIELDS}
+    typed = _typed(known)
+    if typed is None:
+        refused = _refusal(fields)
+        if refused is not None:
+            return refused
+        typed = Fields(**known)
+    return touchpoint_of(typed, fingerprint, recorded_ms, max_skew_ms)
+
+
+def touchpoint_of(
+    fields: Fields, fingerprint: int, recorded_ms: int | None, max_skew_ms: int
+) -> Touchpoint | Rejection:
+    """As `parse`, of fields with nothing to refuse but the time."""
+    at_ms = parse_time(fields.occurred_at)
+    if at_ms is None:
+        return Rejection("bad_timestamp", "occurred_at")
+    if recorded_ms is not None and at_ms > recorded_ms + max_skew_ms:
+        return Rejection("future", "occurred_at")
+    return Touchpoint(
+        fields.id, fields.customer_id, fields.type, at_ms, fields.sequence or 0, fields.initiator != "business", fields,
+        fingerprint,
+    )  # fmt: skip
+
+
+def _typed(known: dict[str, Any]) -> Fields | None:
+    """Return the fields if there is nothing to refuse in them; None is no verdict."""
+    try:
+        fields = msgspec.convert(known, Fields)
+    except (msgspec.ValidationError, UnicodeEncodeError):  # the second: a lone surrogate
+        return None
+    return fields if has_visible_ids(fields) else None
+
+
+def _refusal(fields: Mapping[str, Any]) -> Rejection | None:
     for name, value in fields.items():
         check = _check_of(name)
         if check is not None and value is not None:
@@ -130,15 +178,7 @@ def parse(
     for name in REQUIRED:
         if fields.get(name) is None:
             return Rejection("missing_field", name)
-    at_ms = parse_time(fields["occurred_at"])
-    if at_ms is None:
-        return Rejection("bad_timestamp", "occurred_at")
-    if recorded_ms is not None and at_ms > recorded_ms + max_skew_ms:
-        return Rejection("future", "occurred_at")
-    return Touchpoint(
-        fields["id"], fields["customer_id"], fields["type"], at_ms,
-        fields.get("sequence") or 0, fields.get("initiator") != "business", fields, fingerprint,
-    )  # fmt: skip
+    return None
 
 
 def depth_exceeds(value: Any, limit: int = MAX_DEPTH) -> bool:

@@ -6,6 +6,7 @@ from itertools import pairwise
 from msgspec.structs import replace
 
 from cjstream.core.definition import JourneyDefinition
+from cjstream.core.fields import Fields
 from cjstream.core.fold import NOTHING_PAST
 from cjstream.core.logged import Times
 from cjstream.core.moves import told
@@ -122,7 +123,8 @@ def _placed(visit: Visit, places: Mapping[int, int]) -> Visit:
 
 
 def _origin(origin: int, old: JourneyDefinition, new: JourneyDefinition) -> int:
-    return new.origin_of(Touchpoint("", "", "", 0, 0, True, old.origin_values(origin), 0))
+    told = replace(Fields("", "", "", 0), **old.origin_values(origin))
+    return new.origin_of(Touchpoint("", "", "", 0, 0, True, told, 0))
 
 
 def _merged(totals: list[StageTotal]) -> tuple[StageTotal, ...]:

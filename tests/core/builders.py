@@ -10,7 +10,9 @@ import msgspec
 from hypothesis import strategies as st
 
 from cjstream.core.definition import JourneyDefinition, compile_definition
-from cjstream.core.engine import Journeys, Step, advance, erase, expire, may_be_due, next_due, returning
+from cjstream.core.dues import may_be_due, next_due
+from cjstream.core.engine import Journeys, Step, advance, erase, expire, returning
+from cjstream.core.fields import Fields
 from cjstream.core.outputs import Output, Signal, StageCurrent, StageTransition
 from cjstream.core.report import current, scored
 from cjstream.core.state import CustomerState, Fence, Instance, Latest, Marker, decode_state, encode
@@ -35,6 +37,13 @@ def parsed(value: Object) -> Touchpoint:
     found = parse(value, crc32(json.dumps(value).encode()), None, 0)
     assert isinstance(found, Touchpoint), found
     return found
+
+
+def plain(touchpoint_id: str, customer_id: str, kind: str, at_ms: int, fingerprint: int = 0, **more: Any) -> Touchpoint:
+    """Return a touchpoint that nobody checked, so that many are made soon."""
+    told = Fields(touchpoint_id, customer_id, kind, at_ms, **more)
+    by_customer = told.initiator != "business"
+    return Touchpoint(touchpoint_id, customer_id, kind, at_ms, told.sequence or 0, by_customer, told, fingerprint)
 
 
 def touchpoint(touchpoint_id: str, kind: str, second: float, **more: Any) -> Touchpoint:

@@ -12,7 +12,7 @@ from cjstream.core.fold import Fold
 from cjstream.core.logged import MAX_LOG, MAX_VISITS
 from cjstream.core.state import CustomerState, Instance, encode
 from cjstream.core.touchpoint import Touchpoint
-from tests.core.builders import SHOP, START_MS, journey
+from tests.core.builders import SHOP, START_MS, journey, plain
 
 MANY = 100_000
 CHECKED_EVERY = 97  # touchpoints; no divisor of a kind's turn
@@ -36,9 +36,8 @@ CARTS = journey(moves="any", instance={"key": "properties.cart", "limit": 5}, ex
 def hostile(kinds: str, gap_ms: int, first: int = 0, carts: int = 1, **more: Any) -> Iterator[Touchpoint]:
     """Yield touchpoints without end, of ids of 36 characters, so far apart."""
     for n, kind in enumerate(cycle(kinds), start=first):
-        fields = {"properties": {"cart": f"{n % carts:036}"}, "channel": "social-media", **more}
-        by_customer = more.get("initiator") != "business"
-        yield Touchpoint(f"{n:036}", "c" * 36, kind, START_MS + n * gap_ms, 0, by_customer, fields, n)
+        told = {"properties": {"cart": f"{n % carts:036}"}, "channel": "social-media", **more}
+        yield plain(f"{n:036}", "c" * 36, kind, START_MS + n * gap_ms, fingerprint=n, **told)
 
 
 def instances(state: CustomerState) -> list[Instance]:

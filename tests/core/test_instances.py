@@ -9,13 +9,14 @@ from hypothesis import strategies as st
 
 from cjstream.core import logged
 from cjstream.core.definition import JourneyDefinition, compile_definition
-from cjstream.core.engine import APPLIED, IGNORED, LATE, Journeys, advance, next_due
+from cjstream.core.dues import next_due
+from cjstream.core.engine import APPLIED, IGNORED, LATE, Journeys, advance
 from cjstream.core.logged import MAX_LOG
 from cjstream.core.outputs import StageTransition
 from cjstream.core.policies import INSTANCE_LIMIT
 from cjstream.core.state import CustomerState, Instance, encode
 from cjstream.core.touchpoint import Touchpoint
-from tests.core.builders import START_MS, Customer, Object, journey, parsed, touchpoint, wire
+from tests.core.builders import START_MS, Customer, Object, journey, parsed, plain, touchpoint, wire
 from tests.core.journeys import MINUTE_MS, SPAN_MINUTES, Language, definitions, touchpoints
 from tests.core.test_features import feed, kinds, refused, stages
 from tests.core.test_versions import Consumer, carts, consumed
@@ -221,9 +222,9 @@ def crowd(many: int, cart_count: int, seed: int, gap_ms: int, types: str) -> lis
     """Return touchpoints of ids of 36 characters, each of a cart drawn anew."""
     draw = Random(seed)
     return [
-        Touchpoint(
-            f"{n:036}", "c" * 36, draw.choice(types), START_MS + n * gap_ms, n, True,
-            {"properties": {"cart": f"{draw.randrange(cart_count):036}"}}, n,
+        plain(
+            f"{n:036}", "c" * 36, draw.choice(types), START_MS + n * gap_ms, fingerprint=n, sequence=n,
+            properties={"cart": f"{draw.randrange(cart_count):036}"},
         )
         for n in range(many)
     ]  # fmt: skip

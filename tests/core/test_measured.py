@@ -9,7 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cjstream.core.definition import JourneyDefinition
-from cjstream.core.engine import APPLIED, Journeys, next_due
+from cjstream.core.dues import next_due
+from cjstream.core.engine import APPLIED, Journeys
 from cjstream.core.measured import score_of
 from cjstream.core.outcome import stage_in
 from cjstream.core.outputs import Signal
@@ -220,7 +221,7 @@ def test_rules_may_ask_for_a_sentiment_that_was_derived() -> None:
     angry.feed(touchpoint("0", "review", 0, text="too bad"))
     assert angry.path() == [("a", 0)]
     assert angry.steps[-1].touchpoint is not None
-    assert angry.steps[-1].touchpoint.fields["sentiment"] == "negative"
+    assert angry.steps[-1].touchpoint.fields.sentiment == "negative"
     assert fed(definition, touchpoint("0", "review", 0, rating=5)).path() == [("b", 0)]
 
 
@@ -340,12 +341,15 @@ def test_the_lateness_in_force_holds_for_measures_of_whoever_entered_under_an_ol
 
 def test_what_is_no_longer_measured_is_forgotten() -> None:
     measures = {"feedback": {"targets": [{"first_response": "1h"}]}, "sentiment": {}, "score": POINTS}
+    measures["expected"] = {"rules": [{"id": "bought", "response": ["view", "b"], "within": "1h"}]}
     customer = fed(journey(measures=measures), touchpoint("q", "question", 0, sentiment="negative"), *views(1))
-    customer.journeys = Journeys.of([journey(measures={"score": POINTS})])
-    customer.feed(*views(2))
     assert customer.state is not None
     assert customer.state.measured is not None
-    assert (customer.state.measured.judgement, customer.state.measured.journeys["shop"].threads) == (None, ())
+    assert customer.state.measured.journeys["shop"].watches
+    customer.journeys = Journeys.of([journey(measures={"score": POINTS})])
+    customer.feed(*views(2))
+    kept = customer.state.measured.journeys["shop"]
+    assert (customer.state.measured.judgement, kept.threads, kept.watches) == (None, (), ())
     customer.journeys = Journeys.of([journey(name="other", measures={"score": POINTS})])
     customer.feed(*views(3))
     customer.journeys = Journeys.of([journey(name="other")])

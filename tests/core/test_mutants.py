@@ -4,8 +4,9 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from msgspec import structs
 
-from cjstream.core import engine, logged, measured, moves
+from cjstream.core import dues, engine, logged, measured, moves
 from cjstream.core.fold import Fold
 from cjstream.core.journey import JourneyStep
 from cjstream.core.measures import judgement
@@ -70,15 +71,15 @@ def without(*causes: str) -> Callable[[Patch], None]:
 
 
 def the_clock_is_never_asked(patch: Patch) -> None:
-    patch.setattr(engine, "_passed", lambda state, active, now_ms, by_hash: -1)
-    patch.setattr(engine, "next_due", lambda state, journeys: None)
+    patch.setattr(dues, "passed", lambda state, active, now_ms, by_hash: -1)
+    patch.setattr(dues, "next_due", lambda state, journeys: None)
 
 
 def the_business_is_a_sign_of_life(patch: Patch) -> None:
     entry_of: Any = logged.entry_of
 
     def alive(touchpoint: Any, definition: Any, scores: Any = None) -> Any:
-        return entry_of(touchpoint._replace(by_customer=True), definition, scores)
+        return entry_of(structs.replace(touchpoint, by_customer=True), definition, scores)
 
     patch.setattr(logged, "entry_of", alive)
 

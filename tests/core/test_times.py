@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cjstream.core.times import MAX_MS, format_time, parse_duration, parse_time
+from cjstream.core.times import MAX_MS, RFC3339, format_time, parse_duration, parse_time
 
 
 @pytest.mark.parametrize(
@@ -58,6 +58,17 @@ def test_every_zone_gives_the_moment_that_python_gives(naive: datetime, offset_m
     assert parse_time(moment.isoformat()) == since_epoch // timedelta(milliseconds=1)
 
 
+PRINTED = "2026-01-01T07:08:09.012Z"
+
+
+@given(st.lists(st.tuples(st.integers(0, 23), st.sampled_from([*"0123456789+-:.,TtZzW \x00\u0663"])), max_size=4))
+def test_what_looks_like_a_written_time_is_one_or_none(changes: list[tuple[int, str]]) -> None:
+    text = [*PRINTED]
+    for at, letter in changes:
+        text[at] = letter
+    assert parse_time("".join(text)) is None or RFC3339.fullmatch("".join(text))
+
+
 @given(st.text() | st.from_regex(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?([Zz]|[+-]\d\d:\d\d)", fullmatch=True))
 def test_any_text_is_a_time_within_bounds_or_none(text: str) -> None:
     ms = parse_time(text)
@@ -66,7 +77,7 @@ def test_any_text_is_a_time_within_bounds_or_none(text: str) -> None:
 
 def test_a_time_is_written_with_milliseconds_in_utc() -> None:
     assert format_time(1_767_225_600_007) == "2026-01-01T00:00:00.007Z"
-    assert format_time(MAX_MS) == "9999-12-31T23:59:59.999Z"
+    assert format_time(MAX_MS) == format_time(MAX_MS + 1) == "9999-12-31T23:59:59.999Z"
 
 
 @pytest.mark.parametrize(

@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from cjstream.core.fields import Fields
 from cjstream.core.touchpoint import FIELDS, MAX_DEPTH, REASONS, Rejection, Touchpoint, depth_exceeds, parse
 from tests.core.builders import START_MS, fields
 
@@ -23,7 +24,7 @@ def parsed(recorded_ms: int | None = None, **change: Any) -> Touchpoint | Reject
 
 
 def test_the_required_fields_are_enough() -> None:
-    assert parsed() == Touchpoint("t1", "ani", "page_view", START_MS, 0, True, GOOD, 7)
+    assert parsed() == Touchpoint("t1", "ani", "page_view", START_MS, 0, True, Fields(**GOOD), 7)
 
 
 def test_the_producers_sequence_and_the_initiator_are_read() -> None:
@@ -111,7 +112,7 @@ def test_a_bad_field_is_refused_with_its_name(name: str, value: Any, reason: str
 def test_what_is_legal_is_taken_as_it_is(name: str, value: Any) -> None:
     found = parsed(**{name: value})
     assert isinstance(found, Touchpoint)
-    assert found.fields[name] == value
+    assert getattr(found.fields, name) == value
 
 
 def test_ids_are_not_folded_together() -> None:

@@ -12,8 +12,9 @@ from msgspec.structs import replace as changed
 
 from cjstream.core import logged
 from cjstream.core.definition import JourneyDefinition, compile_definition
+from cjstream.core.dues import next_due
 from cjstream.core.dwell import times_in_stages
-from cjstream.core.engine import LATE, Journeys, next_due
+from cjstream.core.engine import LATE, Journeys
 from cjstream.core.moves import told
 from cjstream.core.outcome import left_stage
 from cjstream.core.paths import Path, Paths

@@ -2,10 +2,10 @@
 
 from array import array
 from bisect import bisect_left, bisect_right
-from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
+from cjstream.core.fields import Fields
 from cjstream.core.measures.labels import OTHER
 from cjstream.core.measures.sentiment import POSITIVE
 from cjstream.core.measures.sessions import Named, Visits, visits
@@ -88,17 +88,16 @@ class CustomerLog:
         watch, fields, kind = self._watch, touchpoint.fields, touchpoint.type
         if kind in watch.special:
             self._note_type(touchpoint, watch)
-        if "sentiment" in fields or "referred_by" in fields or "exit_reason" in fields or "reply_to" in fields:
+        if fields.sentiment or fields.referred_by or fields.exit_reason or fields.reply_to:
             self._note_fields(touchpoint, fields)
         if not touchpoint.by_customer:
             return
-        at_ms, session_id = touchpoint.at_ms, fields.get("session_id")
+        at_ms, session_id = touchpoint.at_ms, fields.session_id
         if session_id is not None:
-            self._go_on(session_id, at_ms, fields.get("duration_ms"))
-        elif fields.get("channel") in watch.site:
+            self._go_on(session_id, at_ms, fields.duration_ms)
+        elif fields.channel in watch.site:
             self._times_ms.append(at_ms)
-            if "duration_ms" in fields:
-                self._last(at_ms, fields["duration_ms"])
+            self._last(at_ms, fields.duration_ms)
         if watch.keeps_moments:
             code = watch.codes.get(kind)
             if code is None:
@@ -127,20 +126,20 @@ class CustomerLog:
             self._first_sale_ms = min(self._first_sale_ms, touchpoint.at_ms)
         if not touchpoint.by_customer:
             return
-        if kind in watch.advocates or (kind in watch.praises and touchpoint.fields.get("sentiment") == POSITIVE):
+        if kind in watch.advocates or (kind in watch.praises and touchpoint.fields.sentiment == POSITIVE):
             self.is_advocate = True
         if kind in watch.pains:
             self._note(touchpoint, PAIN, kind)
         if kind in watch.asks:
             self._note(touchpoint, ASKED, touchpoint.id)
 
-    def _note_fields(self, touchpoint: Touchpoint, fields: Mapping[str, Any]) -> None:
-        if fields.get("referred_by") is not None:
+    def _note_fields(self, touchpoint: Touchpoint, fields: Fields) -> None:
+        if fields.referred_by is not None:
             self._referred_ms = min(self._referred_ms, touchpoint.at_ms)
         if self._watch.keeps_moments:
             for name, kind in NOTED.items():
-                if fields.get(name):
-                    self._note(touchpoint, kind, fields[name])
+                if about := getattr(fields, name):
+                    self._note(touchpoint, kind, about)
 
     def _note(self, touchpoint: Touchpoint, kind: str, about: str) -> None:
         if kind == ANSWERED and touchpoint.by_customer:

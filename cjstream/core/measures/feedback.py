@@ -41,7 +41,7 @@ def advance(spec: Spec, state: State, touchpoint: Touchpoint | None, moment: Mom
 
 
 def _taken(spec: Spec, state: State, touchpoint: Touchpoint, key: str | None) -> State:
-    reply_to = touchpoint.fields.get("reply_to")
+    reply_to = touchpoint.fields.reply_to
     if reply_to is None or reply_to == touchpoint.id:
         if touchpoint.type not in spec.on or not touchpoint.by_customer:
             return state
@@ -68,10 +68,10 @@ def _role(spec: Spec, touchpoint: Touchpoint) -> int:
 
 
 def _opening(spec: Spec, touchpoint: Touchpoint, key: str | None) -> Opening:
-    value = touchpoint.fields.get
+    told = touchpoint.fields
     target = next((each for each in spec.targets if each.when is None or each.when(touchpoint)), None)
     return Opening(
-        touchpoint.at_ms, key, touchpoint.type, value("channel"), value("sentiment"), value("topic"), value("rating"),
+        touchpoint.at_ms, key, touchpoint.type, told.channel, told.sentiment, told.topic, told.rating,
         () if target is None else target.times_ms,
     )  # fmt: skip
 

@@ -71,7 +71,7 @@ class FeedbackFigures:
 
     def touch(self, touchpoint: Touchpoint, stage: str | None) -> None:  # noqa: ARG002 - as every figure
         """Take a touchpoint that was no duplicate."""
-        reply_to = touchpoint.fields.get("reply_to")
+        reply_to = touchpoint.fields.reply_to
         if touchpoint.by_customer:
             if touchpoint.type in self._on:
                 asked = _Asked(touchpoint.at_ms, touchpoint.type, reply_to)

@@ -42,14 +42,14 @@ class Gaps:
         Nor does one of the business, or with a rating out of the scale.
         """
         fields = touchpoint.fields
-        wanted = fields.get("expected_rating")
-        given = fields.get("rating")
+        wanted = fields.expected_rating
+        given = fields.rating
         if wanted is None or given is None or not touchpoint.by_customer:
             return
-        scale = fields.get("scale") or DEFAULT_SCALE
+        scale = fields.scale or DEFAULT_SCALE
         band = BANDS[scale]
         if band.low <= wanted <= band.high and band.low <= given <= band.high:
-            place = stage, fields.get("channel"), fields.get("persona")
+            place = stage, fields.channel, fields.persona
             self._add((place, scale), 1, round(wanted * UNITS) - round(given * UNITS))
 
     def merge(self, other: "Gaps") -> None:

@@ -9,9 +9,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
+from cjstream.core.fields import MAX_NUMBER
 from cjstream.core.reading import Item, Reader
 from cjstream.core.stages import Stage
-from cjstream.core.touchpoint import MAX_NUMBER
 
 CSAT, NPS, SENTIMENT = SATISFACTION_BY = ("csat", "nps", "sentiment")
 CONVERSION, DROP_OFF, TIME, SATISFACTION = "conversion", "drop_off", "time_to_convert", "satisfaction"

@@ -31,7 +31,7 @@ Count = tuple[str, tuple[str, str, str], float]
 def is_counted(touchpoint: Touchpoint, definition: JourneyDefinition) -> bool:
     """Return whether a touchpoint may add anything; a quick look, as most do not and their stage need not be found."""
     spec = None if definition.measures is None else definition.measures.metrics
-    return spec is not None and (touchpoint.type in spec.names_of or touchpoint.fields.get("sentiment") is not None)
+    return spec is not None and (touchpoint.type in spec.names_of or touchpoint.fields.sentiment is not None)
 
 
 def counts(touchpoint: Touchpoint, stage: str | None, definition: JourneyDefinition) -> Sequence[Count]:
@@ -44,10 +44,10 @@ def counts(touchpoint: Touchpoint, stage: str | None, definition: JourneyDefinit
     if spec is None:
         return ()
     fields, names = touchpoint.fields, spec.names_of.get(touchpoint.type, ())
-    sentiment = fields.get("sentiment")
+    sentiment = fields.sentiment
     found = _touchpoints(definition.journey, stage, names, touchpoint.by_customer, sentiment == POSITIVE)
-    if SALES in names and (value := fields.get("value")) is not None and value > 0:
-        currency = fields.get("currency") or NONE
+    if SALES in names and (value := fields.value) is not None and value > 0:
+        currency = fields.currency or NONE
         found = *found, (VALUE, (definition.journey, stage or NONE, currency if currency in KNOWN else OTHER), value)
     if sentiment is not None:
         found = *found, (SENTIMENT, (definition.journey, stage or NONE, sentiment), 1)

@@ -7,14 +7,15 @@ here, exactly, and can be merged; metric_figures makes rates of them where they 
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, fields
-from typing import Any, NamedTuple, TypeVar
+from typing import NamedTuple, TypeVar
 
+from cjstream.core.fields import MAX_LABEL, MAX_NUMBER, Fields
 from cjstream.core.measures import labels
 from cjstream.core.measures.customer_log import CustomerLog
 from cjstream.core.measures.metric_types import GOOD_REVIEWS, NAMES, PRICES, SALES, TOLD_BY_ANYONE, Spec, read
 from cjstream.core.measures.sentiment import BANDS, POSITIVE
 from cjstream.core.outputs import OUTCOMES
-from cjstream.core.touchpoint import MAX_LABEL, MAX_NUMBER, Touchpoint
+from cjstream.core.touchpoint import Touchpoint
 
 __all__ = ["ALL", "GOOD_REVIEWS", "MICROS", "NAMES", "OUT_OF_SCALE", "SALES", "Spec", "StageMetrics", "read"]
 
@@ -87,8 +88,8 @@ class StageMetrics:
     def touch(self, touchpoint: Touchpoint, stage: str | None) -> None:
         """Count a touchpoint, with its derived sentiment; `stage`: where the customer was after it, None: outside."""
         fields = touchpoint.fields
-        if "cost" in fields and fields["cost"] is not None:
-            self._add_money(stage, "cost", fields, fields["cost"])
+        if fields.cost is not None:
+            self._add_money(stage, "cost", fields, fields.cost)
         if not touchpoint.by_customer:
             self._touch_by_business(touchpoint, stage)
             return
@@ -99,8 +100,8 @@ class StageMetrics:
         row[column] += 1
         if is_looked_into:
             self._look_into(touchpoint, stage)
-        if "rating" in fields and fields["rating"] is not None:
-            self._rate(fields["rating"], fields.get("scale") or "stars", stage)
+        if fields.rating is not None:
+            self._rate(fields.rating, fields.scale or "stars", stage)
 
     def _touch_by_business(self, touchpoint: Touchpoint, stage: Place) -> None:
         for name in self.spec.names_of.get(touchpoint.type, ()):
@@ -111,29 +112,29 @@ class StageMetrics:
 
     def _look_into(self, touchpoint: Touchpoint, stage: Place) -> None:
         types, fields = self.spec.types, touchpoint.fields
-        if touchpoint.type in types[GOOD_REVIEWS] and fields.get("sentiment") == POSITIVE:
+        if touchpoint.type in types[GOOD_REVIEWS] and fields.sentiment == POSITIVE:
             self._counts[stage, GOOD_REVIEWS] += 1
         if touchpoint.type in types[SALES]:
             self._sell(fields, stage)
         elif touchpoint.type in types[PRICES]:
             self._negotiate(fields, stage)
 
-    def _sell(self, fields: Mapping[str, Any], stage: Place) -> None:
-        if fields.get("value") is not None:
-            self._add_money(stage, "revenue", fields, fields["value"])
-        method = (fields.get("properties") or {}).get("payment_method")
+    def _sell(self, fields: Fields, stage: Place) -> None:
+        if fields.value is not None:
+            self._add_money(stage, "revenue", fields, fields.value)
+        method = (fields.properties or {}).get("payment_method")
         if isinstance(method, str) and 0 < len(method) <= MAX_LABEL:
             self._label(stage, "payment_methods", method, 1)
         self._negotiate(fields, stage)
 
-    def _negotiate(self, fields: Mapping[str, Any], stage: Place) -> None:
-        price = (fields.get("properties") or {}).get("negotiated_price")
+    def _negotiate(self, fields: Fields, stage: Place) -> None:
+        price = (fields.properties or {}).get("negotiated_price")
         if isinstance(price, int | float) and not isinstance(price, bool) and abs(price) <= MAX_NUMBER:
             self._add_money(stage, "negotiated", fields, price)
-            self._label(stage, "negotiated_prices", fields.get("currency") or "", 1)
+            self._label(stage, "negotiated_prices", fields.currency or "", 1)
 
-    def _add_money(self, stage: Place, name: str, fields: Mapping[str, Any], amount: float) -> None:
-        self._label(stage, name, fields.get("currency") or "", round(amount * MICROS))
+    def _add_money(self, stage: Place, name: str, fields: Fields, amount: float) -> None:
+        self._label(stage, name, fields.currency or "", round(amount * MICROS))
 
     def _label(self, stage: Place, name: str, label: str, amount: int) -> None:
         amounts = self._labelled.get((stage, name))

@@ -77,14 +77,12 @@ def derived(touchpoint: Touchpoint, scorer: Scorer | None) -> Touchpoint:
     What the business says or rates tells nothing of the customer: of its touchpoints a given sentiment alone counts.
     """
     fields = touchpoint.fields
-    if not touchpoint.by_customer or fields.get("sentiment") is not None:
+    if not touchpoint.by_customer or fields.sentiment is not None:
         return touchpoint
-    rating = fields.get("rating")
-    found = None if rating is None else by_rating(rating, fields.get("scale"))
+    found = None if fields.rating is None else by_rating(fields.rating, fields.scale)
     if found is None and scorer is not None:
-        text = fields.get("text")
-        found = scorer(text, fields.get("language")) if text else None
-    return touchpoint if found is None else touchpoint._replace(fields={**fields, "sentiment": found})
+        found = scorer(fields.text, fields.language) if fields.text else None
+    return touchpoint if found is None else touchpoint.with_field("sentiment", found)
 
 
 class Mood(NamedTuple):
@@ -117,9 +115,9 @@ class SentimentCounts:
     def touch(self, touchpoint: Touchpoint, stage: str | None) -> None:
         """Count a touchpoint, with its derived sentiment; `stage` is where the customer was after it."""
         fields = touchpoint.fields
-        sentiment = fields.get("sentiment")
+        sentiment = fields.sentiment
         if sentiment is not None:
-            place = stage, fields.get("channel"), fields.get("persona")
+            place = stage, fields.channel, fields.persona
             if (place, sentiment) not in self.counts and len(self.counts) >= MAX_PLACES:
                 place = stage, OTHER, OTHER
             self.counts[place, sentiment] += 1

@@ -3,6 +3,7 @@
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from cjstream.core.measures import course
 from cjstream.core.measures.expected import (
@@ -304,6 +305,6 @@ def test_ways_through_the_stages_are_kept_up_to_a_bound(monkeypatch: pytest.Monk
 def test_the_rules_are_asked_through_the_same_spec() -> None:
     rules = spec(rules=[{"id": "r", "response": ["x", "y"], "within": "1s"}])
     moment = Moment(5_000, 0, 5_000, 60_000)
-    watches, _ = advance(rules, (), touchpoint("t1", "x", 0)._replace(at_ms=4_500), moment)
+    watches, _ = advance(rules, (), replace(touchpoint("t1", "x", 0), at_ms=4_500), moment)
     assert watches == (Watch("", "r", (4_500,)),)
     assert list(dues(rules, watches)) == [5_500]

@@ -111,7 +111,7 @@ def holding(name: str, clock: str, since_ms: int, until_ms: int, *, is_met: bool
 
 
 def _reply_to(each: Touchpoint) -> str | None:
-    reply_to = each.fields.get("reply_to")
+    reply_to = each.fields.reply_to
     return None if reply_to == each.id else reply_to
 
 

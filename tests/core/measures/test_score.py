@@ -15,7 +15,7 @@ from cjstream.core.measures.score import Contribution, ScoreState, Spec
 from cjstream.core.measures.score_rules import MAX_LAYOUTS
 from cjstream.core.reading import Reader
 from cjstream.core.touchpoint import Touchpoint
-from tests.core.builders import SHOP
+from tests.core.builders import SHOP, plain
 
 DAY = 86_400_000
 START = 1_767_225_600_000
@@ -38,7 +38,8 @@ def faults(value: Any) -> dict[str, str]:
 
 def touchpoint(event: Event, *, by_customer: bool = True, **fields: Any) -> Touchpoint:
     at_ms, sequence, kind = event
-    return Touchpoint(f"{at_ms}-{sequence}-{kind}", "ani", kind, at_ms, sequence, by_customer, fields, 0)
+    initiator = "customer" if by_customer else "business"
+    return plain(f"{at_ms}-{sequence}-{kind}", "ani", kind, at_ms, sequence=sequence, initiator=initiator, **fields)
 
 
 def fed(

@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from cjstream.core.measures.sentiment import (
     BANDS,
@@ -39,7 +40,7 @@ def never(text: str, language: str | None) -> str | None:
 
 
 def sentiment(**fields: Any) -> Any:
-    return derived(review(**fields), by_text).fields.get("sentiment")
+    return derived(review(**fields), by_text).fields.sentiment
 
 
 def test_a_given_sentiment_stands_before_rating_and_text() -> None:
@@ -48,7 +49,7 @@ def test_a_given_sentiment_stands_before_rating_and_text() -> None:
 
 
 def test_a_rating_stands_before_the_text() -> None:
-    assert derived(review(rating=1, text="positive"), never).fields["sentiment"] == "negative"
+    assert derived(review(rating=1, text="positive"), never).fields.sentiment == "negative"
 
 
 def test_text_is_scored_if_nothing_else_tells() -> None:
@@ -85,8 +86,8 @@ def test_the_business_is_not_judged_by_its_own_words() -> None:
 def test_the_touchpoint_derived_from_is_not_changed() -> None:
     plain = review(rating=5)
     found = derived(plain, None)
-    assert (plain.fields.get("sentiment"), found.fields) == (None, {**plain.fields, "sentiment": "positive"})
-    assert found._replace(fields=plain.fields) == plain
+    assert (plain.fields.sentiment, found.fields) == (None, replace(plain.fields, sentiment="positive"))
+    assert replace(found, fields=plain.fields) == plain
 
 
 @pytest.mark.parametrize(

@@ -7,13 +7,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from cjstream.core.fields import MAX_SAFE_INTEGER
 from cjstream.core.measures import leaving
 from cjstream.core.measures.customer_log import ANSWERED, ASKED, EXIT_REASON, JUDGED, MAX_TYPES, PAIN, CustomerLog
 from cjstream.core.measures.metrics import read
 from cjstream.core.measures.sessions import Visits
 from cjstream.core.measures.watching import watch, watch_of
 from cjstream.core.reading import Reader
-from cjstream.core.touchpoint import MAX_SAFE_INTEGER, Touchpoint
+from cjstream.core.touchpoint import Touchpoint
 from tests.core.builders import START_MS, journey, touchpoint
 
 MINUTE = 60

@@ -4,6 +4,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from typing import Any, NamedTuple
 
+import msgspec
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -39,7 +40,7 @@ ABSENCE = rules({"id": "never", "absence": ["x", "y"]})
 
 
 def at(kind: str, at_ms: int, *, by_customer: bool = True) -> Touchpoint:
-    return touchpoint(f"{kind}{at_ms}", kind, 0)._replace(at_ms=at_ms, by_customer=by_customer)
+    return msgspec.structs.replace(touchpoint(f"{kind}{at_ms}", kind, 0), at_ms=at_ms, by_customer=by_customer)
 
 
 class Feed:
