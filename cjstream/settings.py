@@ -180,8 +180,22 @@ SETTINGS: tuple[Setting, ...] = (
         "store",
         "CJSTREAM_STORE",
         "memory",
-        _one_of("memory"),
-        "Where a worker keeps its own copy of the state: `memory`.",
+        _one_of("memory", "rocksdb"),
+        "Where a worker keeps its own copy of the state: `memory`, or `rocksdb` (extra `rocksdb`) in its slot.",
+    ),
+    Setting(
+        "rocksdb_cache_bytes",
+        "CJSTREAM_ROCKSDB__CACHE_BYTES",
+        "67108864",
+        _integer(1 << 20, 1 << 40),
+        "Memory for blocks read from the files, of all of a worker's partitions together.",
+    ),
+    Setting(
+        "rocksdb_write_buffer_bytes",
+        "CJSTREAM_ROCKSDB__WRITE_BUFFER_BYTES",
+        "33554432",
+        _integer(1 << 20, 1 << 40),
+        "Memory for what is not in files yet, of all of a worker's partitions together.",
     ),
     Setting(
         "erasure_key",
@@ -217,6 +231,20 @@ SETTINGS: tuple[Setting, ...] = (
         "20000",
         _integer(1, 10_000_000),
         "Records of one partition waiting to be durable before its input is paused.",
+    ),
+    Setting(
+        "max_pending_bytes",
+        "CJSTREAM_MAX_PENDING_BYTES",
+        "67108864",
+        _integer(1 << 20, 1 << 40),
+        "Bytes of a worker's records waiting to be durable; a partition with more than its equal share is paused.",
+    ),
+    Setting(
+        "max_fetch_bytes",
+        "CJSTREAM_MAX_FETCH_BYTES",
+        "33554432",
+        _integer(1 << 20, 1 << 40),
+        "Bytes that a worker fetches ahead, in equal shares for its partitions, each of 4 MiB at most.",
     ),
     Setting(
         "on_internal_error",
@@ -255,11 +283,15 @@ class Settings:
     sentiment_scorer: str
     data_dir: Path
     store: str
+    rocksdb_cache_bytes: int
+    rocksdb_write_buffer_bytes: int
     erasure_key: str
     max_skew_seconds: float
     publish_timeout_seconds: float
     drain_timeout_seconds: float
     max_pending_records: int
+    max_pending_bytes: int
+    max_fetch_bytes: int
     on_internal_error: str
     metrics_host: str
     metrics_port: int

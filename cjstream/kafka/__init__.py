@@ -6,7 +6,7 @@ BrokerUnreachable when it finds no broker.
 
 from cjstream.kafka.clients import wait_for_broker
 from cjstream.kafka.positions import Position, group_positions
-from cjstream.kafka.reading import read_batches, read_topic, topic_spans
+from cjstream.kafka.reading import Found, Span, read_batches, read_topic, records_at, topic_spans
 from cjstream.kafka.sending import BulkSender, SendRefused
 from cjstream.kafka.topics import (
     RECORD_LIMIT_BYTES,
@@ -19,14 +19,17 @@ from cjstream.kafka.topics import (
     partition_of,
     require_topics,
     small_topics,
+    tombstone_retention_ms,
     topic_specs,
 )
 
 __all__ = [
     "RECORD_LIMIT_BYTES",
     "BulkSender",
+    "Found",
     "Position",
     "SendRefused",
+    "Span",
     "TopicSpec",
     "alike",
     "check_topics",
@@ -37,8 +40,10 @@ __all__ = [
     "partition_of",
     "read_batches",
     "read_topic",
+    "records_at",
     "require_topics",
     "small_topics",
+    "tombstone_retention_ms",
     "topic_spans",
     "topic_specs",
     "wait_for_broker",

@@ -1,8 +1,10 @@
 """Reading a topic from one end to the other, in no consumer group."""
 
+import asyncio
 import time
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import aclosing
+from math import inf
 from typing import Any, NamedTuple
 
 from aiokafka import TopicPartition
@@ -29,6 +31,39 @@ async def topic_spans(settings: Settings, topic: str) -> dict[int, Span]:
     async with reader(settings) as consumer:
         starts, ends = await consumer.beginning_offsets(parts), await consumer.end_offsets(parts)
     return {part.partition: Span(starts[part], ends[part]) for part in parts}
+
+
+class Found(NamedTuple):
+    """What a partition holds, and its first record from the offset on that was asked for; None: none is left there."""
+
+    span: Span
+    record: ConsumerRecord[bytes, bytes] | None
+
+
+async def records_at(settings: Settings, topic: str, offsets: Mapping[int, int]) -> dict[int, Found]:
+    """Look at one offset of each of these partitions of a topic that exists."""
+    parts = {TopicPartition(topic, number): at for number, at in offsets.items()}
+    async with reader(settings) as consumer:
+        starts, ends = await consumer.beginning_offsets([*parts]), await consumer.end_offsets([*parts])
+        asked = {part: at for part, at in parts.items() if starts[part] <= at < ends[part]}
+        consumer.assign([*asked])
+        for part, at in asked.items():  # all at once: a broker holds a fetch that finds nothing to return
+            consumer.seek(part, at)
+        records = await _firsts(consumer, set(asked))
+    return {part.partition: Found(Span(starts[part], ends[part]), records.get(part.partition)) for part in parts}
+
+
+async def _firsts(consumer: Any, parts: set[TopicPartition]) -> dict[int, ConsumerRecord[bytes, bytes]]:
+    found: dict[int, ConsumerRecord[bytes, bytes]] = {}
+    async with asyncio.timeout(STALL_SECONDS):  # `reader` makes BrokerUnreachable of it
+        while parts:
+            for part, records in (await consumer.getmany(*parts, timeout_ms=100)).items():
+                found[part.partition] = records[0]
+                parts.discard(part)
+            for part in list(parts):
+                if await consumer.position(part) >= (consumer.highwater(part) or inf):  # only markers were left
+                    parts.discard(part)
+    return found
 
 
 async def read_topic(

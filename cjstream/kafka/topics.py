@@ -103,6 +103,12 @@ async def is_losing_facts(settings: Settings) -> bool:
         )
 
 
+async def tombstone_retention_ms(settings: Settings) -> int:
+    """Return how long the state changelog keeps deletions for readers that are behind, in milliseconds."""
+    async with admin_client(settings.kafka_bootstrap_servers) as admin:
+        return int(await _config(admin, settings.state_changelog, "delete.retention.ms"))
+
+
 async def require_topics(settings: Settings) -> int:
     """Return the partition count of all topics but facts; raises StateMismatch if one is missing or counts differ."""
     found = await check_topics(settings)

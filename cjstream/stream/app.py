@@ -6,11 +6,11 @@ Importing it opens no socket and reads no file but the environment: everything e
 import asyncio
 import gc
 import logging
+from collections.abc import Callable
 from hashlib import blake2b
 from typing import Any
 
 import faust
-from aiokafka.errors import KafkaError
 from faust.types import TP
 from mode.supervisors import CrashingSupervisor
 
@@ -24,12 +24,13 @@ from cjstream.settings import Settings
 from cjstream.stream import fact_gauges, gauges
 from cjstream.stream.clock import Clock
 from cjstream.stream.facts import FactTable
-from cjstream.stream.fatal import BUG, RESTART, give_up
+from cjstream.stream.fatal import RESTART, exit_code, give_up
 from cjstream.stream.membership import Membership
 from cjstream.stream.outbox import Outbox
 from cjstream.stream.partitions import Partitions
 from cjstream.stream.slot import Slot, take_slot
-from cjstream.stream.table import StageTable
+from cjstream.stream.stores import stores_of
+from cjstream.stream.table import StageTable, StageTables
 from cjstream.stream.transport import BatchSchema, BatchTransport
 from cjstream.stream.watchdog import Watchdog
 
@@ -49,6 +50,8 @@ class JourneyApp(faust.App):  # type: ignore[misc]
 
     slot: Slot | None = None
     partition_count = 0  # of each topic but that of facts, known from the start on
+    first_slot = 0  # where the search for a free one begins
+    announce: Callable[[int, int], None] | None = None  # told the port of metrics and the partition count
 
     def __init__(self, config: Settings, **options: Any) -> None:
         self.settings = config
@@ -89,7 +92,8 @@ class JourneyApp(faust.App):  # type: ignore[misc]
             self.partitions.active = active = _definitions(self.settings.journey_files)
             if any(definition.asks_sentiment for definition in active):
                 self.partitions.scorer = sentiment.load(self.settings.sentiment_scorer)
-            self.slot = _take_slot(self.settings)
+            self.slot = _take_slot(self.settings, self.first_slot)
+            self.partitions.stores = stores_of(self.settings, self.metrics, self.slot.path)
             await wait_for_broker(self.settings.kafka_bootstrap_servers)
             self.partition_count = await require_topics(self.settings)
             self.conf.consumer_group_instance_id = f"{self.slot.member_id}-{self._topics_hash()}"
@@ -99,6 +103,8 @@ class JourneyApp(faust.App):  # type: ignore[misc]
         gauges.register(self)
         fact_gauges.register(self)
         log.info("metrics and health at http://%s:%d/metrics", self.settings.metrics_host, port)
+        if self.announce is not None:
+            self.announce(port, self.partition_count)
         _calm_the_collector()
         await super().on_first_start()
         try:
@@ -133,19 +139,22 @@ class JourneyApp(faust.App):  # type: ignore[misc]
 
     def _crash(self, reason: BaseException) -> None:
         """End at once: Faust would go on to a clean stop, with a code that tells nothing."""
-        code = RESTART if isinstance(reason, KafkaError) else BUG
-        give_up(code, f"the worker failed: {reason!r}", reason)
+        give_up(exit_code(reason), f"the worker failed: {reason!r}", reason)
 
     async def on_stop(self) -> None:
         """Drain, commit and leave; then let go of the port and the slot."""
         await super().on_stop()
         self.ops.stop()
+        try:
+            await self.partitions.close()
+        except OSError as error:  # nothing is lost: the changelog has it all
+            log.error("the local store could not be closed; the next start looks at it anew: %s", error)
         log.info("stopped: all work under way was finished and committed")
 
 
-def _take_slot(config: Settings) -> Slot:
+def _take_slot(config: Settings, first: int) -> Slot:
     try:
-        return take_slot(config.data_dir, config.app_id)
+        return take_slot(config.data_dir, config.app_id, first)
     except OSError as error:
         raise ConfigError("CJSTREAM_DATA_DIR", str(config.data_dir), f"cannot be used: {error.strerror}") from None
 
@@ -174,6 +183,7 @@ def _faust_settings(config: Settings) -> dict[str, Any]:
     return {
         "broker": [f"kafka://{server}" for server in config.kafka_bootstrap_servers.split(",")],
         "store": "memory://",
+        "TableManager": StageTables,
         "datadir": config.data_dir / config.app_id,
         "autodiscover": list(AGENTS),
         "agent_supervisor": CrashingSupervisor,  # fail-stop: a restarted agent would go on behind a gap

@@ -2,7 +2,7 @@
 
 from heapq import heapify, heappop, heappush, heapreplace
 
-from cjstream.core import engine
+from cjstream.core import dues
 from cjstream.core.engine import Journeys
 from cjstream.core.state import CustomerState
 
@@ -25,7 +25,11 @@ class Deadlines:
     def note(self, key: bytes, state: CustomerState | None) -> None:
         """Keep when a customer in this state is due; None: gone."""
         if self._journeys.has_deadlines:
-            self.put(key, None if state is None else engine.next_due(state, self._journeys))
+            self.put(key, None if state is None else dues.next_due(state, self._journeys))
+
+    def put_back(self, key: bytes, state: CustomerState) -> None:
+        """Take back that a customer was taken: the state is the same."""
+        self.note(key, state)
 
     def put(self, key: bytes, due_ms: int | None) -> None:
         """Keep when a customer is due; None: never."""

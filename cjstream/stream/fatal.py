@@ -4,9 +4,17 @@ import logging
 import os
 from typing import NoReturn
 
+from aiokafka.errors import KafkaError
+
 log = logging.getLogger("cjstream")
 
 BUG, RESTART = 70, 75  # exit codes, after BSD's sysexits: EX_SOFTWARE, EX_TEMPFAIL
+
+
+def exit_code(error: BaseException) -> int:
+    """Return the code to end with because of an error: its own, or whether a restart may help."""
+    # StoreError and what the system says of disk and network are OSErrors.
+    return int(getattr(error, "exit_code", RESTART if isinstance(error, KafkaError | OSError) else BUG))
 
 
 def give_up(code: int, message: str, error: BaseException | None = None) -> NoReturn:

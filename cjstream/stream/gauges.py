@@ -19,6 +19,7 @@ from cjstream.core.outputs import OUTCOMES
 from cjstream.core.policies import OTHER
 from cjstream.core.totals import DAY, NONE, TOUCHES
 from cjstream.metrics import Labels
+from cjstream.ops import NO_PARTITION
 from cjstream.stream.watchdog import STALL_SECONDS
 
 if TYPE_CHECKING:
@@ -102,6 +103,7 @@ def _partitions(app: "JourneyApp") -> Iterator[Sample]:
         yield "cjstream_pending_records", labels, partition.publisher.waiting
         yield "cjstream_lag_records", labels, _lag(app, partition.number)
         yield "cjstream_deadlines_waiting", labels, len(partition.deadlines)
+        yield "cjstream_store_bytes", labels, partition.rows.store.size_bytes()
 
 
 def _worker(app: "JourneyApp") -> Iterator[Sample]:
@@ -130,7 +132,7 @@ def ready(app: "JourneyApp") -> tuple[bool, str]:
     if app.rebalancing:
         return False, "rebalancing"
     if not any(True for _ in app.partitions.opened()):
-        return False, "no partition assigned"
+        return False, NO_PARTITION
     if not app.membership.is_fresh():
         return False, "no recent heartbeat from the broker"
     return True, "ok"

@@ -104,11 +104,11 @@ def _batches(kafka: AIOKafkaProducer, records: Iterable[WireRecord]) -> Iterable
     batch = kafka.create_batch()
     for record in records:
         stamp = now_ms if record.timestamp_ms is None else record.timestamp_ms
-        row = {"key": record.key, "value": record.value, "timestamp": stamp, "headers": list(record.headers)}
-        if batch.append(**row) is None:
+        key, value, headers = record.key, record.value, list(record.headers)
+        if batch.append(timestamp=stamp, key=key, value=value, headers=headers) is None:
             batch.close()
             yield batch
             batch = kafka.create_batch()
-            batch.append(**row)
+            batch.append(timestamp=stamp, key=key, value=value, headers=headers)
     batch.close()
     yield batch

@@ -1,7 +1,8 @@
-"""One partition's life: decode, advance, gather for the publisher. The agent calls it record by record."""
+"""One partition's life: decode, advance, gather for the publisher. The agent calls it batch by batch."""
 
 import logging
-from collections.abc import Callable, Iterator
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from hashlib import blake2b
 from time import perf_counter
@@ -10,7 +11,7 @@ from typing import Any
 import msgspec
 from aiokafka import ConsumerRecord
 
-from cjstream.core import engine
+from cjstream.core import dues, engine
 from cjstream.core.engine import Journeys, Step
 from cjstream.core.state import CustomerState, Fence, PendingRecord, Position, decode_state, definition_key
 from cjstream.core.touchpoint import Erasure, Rejection, Touchpoint
@@ -18,6 +19,7 @@ from cjstream.ingest.codec import WireRecord, dead_letter, decode, dumps, encode
 from cjstream.metrics import Metrics
 from cjstream.settings import Settings
 from cjstream.stream.deadlines import Deadlines
+from cjstream.stream.due import KeptDeadlines
 from cjstream.stream.fatal import BUG, give_up
 from cjstream.stream.publisher import Group, Publisher
 from cjstream.stream.rows import Rows
@@ -42,7 +44,7 @@ class Partition:
         rows: Rows,
         publisher: Publisher,
         journeys: Journeys,
-        deadlines: Deadlines,
+        deadlines: Deadlines | KeptDeadlines,
         settings: Settings,
         metrics: Metrics,
     ) -> None:
@@ -53,25 +55,43 @@ class Partition:
         self._max_skew_ms = int(settings.max_skew_seconds * 1000)
         self._metrics, self._sizes = metrics, Sizes(journeys)
         self._quiet = replace(journeys, tells_current=False)
-        self._before: dict[bytes, CustomerState | None] = {}  # customers of the batch at hand, as before it
+        self._before: dict[bytes, CustomerState | None] = {}  # whom the batch at hand changed, as before it
         self._news: set[bytes] = set()  # those who may stand elsewhere now
         kept = {each.hash: rows.store.get(definition_key(each.hash)) for each in journeys.active.values()}
         self._unsaved = [each for each in journeys.active.values() if kept[each.hash] != dumps(each.data)]
         self._started = perf_counter()
 
-    def decode(self, record: ConsumerRecord) -> Item:
-        """Return what a record says: a touchpoint, an erasure, or why it is neither."""
-        return decode(record.key, record.value, record.timestamp, self._max_skew_ms)
+    def decode(self, records: Sequence[ConsumerRecord]) -> list[Item]:
+        """Return what each record of a batch says: a touchpoint, an erasure, or why it is neither."""
+        self._started, limit_ms = perf_counter(), self._max_skew_ms
+        return [decode(record.key, record.value, record.timestamp, limit_ms) for record in records]
 
-    def advance(self, item: Item, record: ConsumerRecord) -> None:
-        """Apply what a record says to its customer, and gather what follows."""
-        position = (EPOCH, record.offset)
-        if isinstance(item, Touchpoint):
-            self._advance(item, position, record)
-        elif isinstance(item, Erasure):
-            self._erase(item, position)
-        else:
-            self._reject(item, record)
+    def advance(self, items: Sequence[Item], records: Sequence[ConsumerRecord]) -> None:
+        """Apply what the records of a batch say to their customers, in order, and gather what follows."""
+        self._save_definitions()
+        tally, journeys = self.publisher.group.tally, self.journeys
+        verdicts = list[str]()
+        for item, record in zip(items, records, strict=True):
+            position = (EPOCH, record.offset)
+            if type(item) is Touchpoint:
+                before = self.rows.state(record.key)
+                step = self._step(before, item, position, record)
+                if step is None or step.verdict == engine.REPLAYED:
+                    continue
+                verdicts.append(step.verdict)
+                if step.outputs or step.refused or step.conflict or step.late_conversions:
+                    self._gather(step)
+                if journeys.metered:
+                    count_touchpoint(tally, step, before, journeys)
+                if step.state is not None:
+                    self._keep(record.key, before, step.state, is_news=step.is_news)
+            elif isinstance(item, Erasure):
+                self._erase(item, position)
+            else:
+                assert isinstance(item, Rejection), "an item is one of three"
+                self._reject(item, record)
+        for verdict, times in Counter(verdicts).items():
+            tally["cjstream_touchpoints_total", (verdict,)] += times
 
     def publish(self, records: list[ConsumerRecord], done: Any) -> None:
         """Hand over what the batch gathered; `done` is called when all of it is durable."""
@@ -84,7 +104,7 @@ class Partition:
         group.oldest_ms = min(*times, group.oldest_ms or times[0]) if times else group.oldest_ms
         self._metrics.observe("cjstream_batch_records", len(records))
         self._metrics.observe("cjstream_batch_seconds", perf_counter() - self._started)
-        self.publisher.put(len(records))
+        self.publisher.put(len(records), sum(len(record.value or b"") for record in records))
 
     def _settle(self) -> Iterator[WireRecord]:
         """Book each customer of the batch once, and yield where those stand who may have moved.
@@ -95,7 +115,7 @@ class Partition:
             after = self.rows.state(key)
             assert after is not None, "who is erased leaves `_before`"
             self.rows.totals.change(before, after, self.journeys.by_hash)
-            if engine.may_be_due(before, after):
+            if self.journeys.has_deadlines and dues.may_be_due(before, after):
                 self.deadlines.note(key, after)
             current = engine.news(before, after, key.decode(), self.journeys) if key in self._news else None
             if current is not None:
@@ -103,49 +123,50 @@ class Partition:
         self._before.clear()
         self._news.clear()
 
-    def begin(self) -> None:
-        """A batch begins. The definitions in force go ahead of the first states that need them.
+    def _save_definitions(self) -> None:
+        """Let the definitions in force go ahead of the first states that need them.
 
         One of the same hash may say something else of titles or measures: then the newer one is kept.
         """
-        self._started = perf_counter()
         for definition in self._unsaved:
             self.rows.put(definition_key(definition.hash), dumps(definition.data))
         self._unsaved = []
 
-    def _advance(self, touchpoint: Touchpoint, position: Fence, record: ConsumerRecord) -> None:
-        key = record.key
-        before = self.rows.state(key)
+    def _step(
+        self, before: CustomerState | None, touchpoint: Touchpoint, position: Fence, record: ConsumerRecord
+    ) -> Step | None:
+        """Return what the touchpoint does to its customer; None if the engine failed, and the record was rejected."""
         try:
             known = before if before is not None else self._returning(touchpoint.customer_id)
             step = engine.advance(known, touchpoint, position, self._quiet)
             if step.state is not None and not self._sizes.is_idle:
                 self._sizes.require(step.state)
+        except OSError:  # of the store: nothing can be decided without it
+            raise
         except Exception as error:
             self._internal_error(error, record)
-            return
-        if step.verdict != engine.REPLAYED:
-            self._gather(step, key, before)
+            return None
+        return step
 
     def _returning(self, customer_id: str) -> CustomerState | None:
         marker = self.rows.marker(customer_id)
         return None if marker is None else engine.returning(marker)
 
-    def _gather(self, step: Step, key: bytes, before: CustomerState | None) -> None:
+    def _gather(self, step: Step) -> None:
         group = self.publisher.group
-        group.tally["cjstream_touchpoints_total", (step.verdict,)] += 1
         count_step(group.tally, step)
-        if self.journeys.metered:
-            count_touchpoint(group.tally, step, before, self.journeys)
-        if step.state is None:
-            return
-        self.rows.put(key, step.state)
-        if key not in self._before:
-            self._before[key] = before
-        if step.is_news:
-            self._news.add(key)
         for output in step.outputs:
             group.outputs.append(encode(output, self._app_id))
+
+    def _keep(self, key: bytes, before: CustomerState | None, after: CustomerState, *, is_news: bool) -> None:
+        """Keep a customer's new state; note who is to be settled, which touchpoints that move nobody do not ask for."""
+        self.rows.put(key, after)
+        if is_news:
+            self._news.add(key)
+        elif before is not None and after.journeys is before.journeys and after.measured is before.measured:
+            return
+        if key not in self._before:
+            self._before[key] = before
 
     def _erase(self, erasure: Erasure, position: Fence) -> None:
         key = erasure.customer_id.encode()
@@ -211,17 +232,19 @@ class Partition:
         if before is None:
             return
         if self.rows.is_gathering(key):  # not durable yet, and with outputs that go first: at the next turn
-            self.deadlines.note(key, before)
+            self.deadlines.put_back(key, before)
             return
         try:
             step = engine.expire(before, key.decode(), now_ms, self.journeys)
             if step.state is None:  # a touchpoint let the deadline pass that was noted; another may lie ahead
-                self.deadlines.note(key, before)
+                self.deadlines.put_back(key, before)
                 return
             records = [encode(output, self._app_id) for output in step.outputs]
             pending = tuple(PendingRecord(each.topic, each.value, tuple(each.headers)) for each in records)
             state = msgspec.structs.replace(step.state, pending=pending)
             self._sizes.require(state)
+        except OSError:  # of the store, on which nothing more can be built
+            raise
         except Exception as error:
             self._clock_error(error)
             return

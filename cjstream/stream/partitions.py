@@ -10,17 +10,18 @@ from aiokafka import ConsumerRecord
 from cjstream.core.definition import JourneyDefinition, compile_definition
 from cjstream.core.engine import Journeys
 from cjstream.core.measures.sentiment import Scorer
-from cjstream.core.state import CustomerState, Instance
+from cjstream.core.state import CustomerState
 from cjstream.errors import StateMismatch
 from cjstream.ingest.codec import loads
 from cjstream.metrics import Metrics
 from cjstream.settings import Settings
 from cjstream.stream.deadlines import Deadlines
+from cjstream.stream.due import KeptDeadlines
 from cjstream.stream.outbox import Outbox
 from cjstream.stream.partition import Partition
 from cjstream.stream.publisher import Publisher
 from cjstream.stream.rows import Rows
-from cjstream.stream.store import STORES
+from cjstream.stream.stores import MemoryStores, Stores
 
 log = logging.getLogger("cjstream")
 
@@ -33,6 +34,7 @@ class Partitions:
         self.active: tuple[JourneyDefinition, ...] = ()
         self.scorer: Scorer | None = None
         self.pause: Callable[[int, bool], None] = lambda number, is_full: None
+        self.stores: Stores = MemoryStores()
         self._outbox = outbox
         self._owned: set[int] = set()
         self.restored_records = 0
@@ -65,8 +67,16 @@ class Partitions:
     def _rows_of(self, number: int) -> Rows:
         if number not in self._rows:
             secret = (self.settings.erasure_key or self.settings.app_id).encode()
-            self._rows[number] = Rows(STORES[self.settings.store](), secret)
+            self._rows[number] = Rows(self.stores.open(number), secret)
         return self._rows[number]
+
+    async def reopen(self) -> None:
+        """Take up what earlier processes left of the partitions owned, where that is to be trusted."""
+        fresh = sorted(self._owned - self._rows.keys())
+        if fresh:
+            await self.stores.check(fresh)
+            for number in fresh:
+                self._rows_of(number)
 
     async def open(self, numbers: Iterable[int]) -> None:
         """Take input for these partitions from now on; those already open stay as they are.
@@ -84,19 +94,33 @@ class Partitions:
         log.info("partitions %s are open", ", ".join(map(str, sorted(self._open))) or "none")
 
     def _new(self, number: int, rows: Rows) -> Partition:
-        kept = [
-            compile_definition(loads(data), f"{self.settings.state_changelog}/{number}") for data in rows.definitions()
-        ]
-        journeys = Journeys.of(self.active, kept, self.scorer)
+        journeys = self._journeys(number, rows)
         self._require_input(rows.position().topic)
         if unmapped := journeys.unmapped():
             raise StateMismatch("; ".join(unmapped), "mend `replaces` in the journey definition")
-        deadlines = Deadlines(journeys)
-        rows.totals.recount(_checked(rows, journeys, deadlines), journeys.by_hash)
+        deadlines = self._deadlines(number, rows, journeys)
         publisher = Publisher(number, rows, self._outbox, self.settings, self.metrics)
         partition = Partition(number, rows, publisher, journeys, deadlines, self.settings, self.metrics)
         publisher.on_room = lambda: self.weigh(number)
         return partition
+
+    def _journeys(self, number: int, rows: Rows) -> Journeys:
+        where = f"{self.settings.state_changelog}/{number}"
+        kept = [compile_definition(loads(data), where) for data in rows.definitions()]
+        return Journeys.of(self.active, kept, self.scorer)
+
+    def _deadlines(self, number: int, rows: Rows, journeys: Journeys) -> Deadlines | KeptDeadlines:
+        """Bring up the totals, and return the deadlines."""
+        customers = _checked(rows.customers(), journeys)
+        if rows.ledger is None:
+            deadlines = Deadlines(journeys)
+            rows.totals.recount(_noted(customers, deadlines), journeys.by_hash)
+            return deadlines
+        kept, is_made = rows.ledger.open(journeys, customers)
+        _require(rows.ledger.totals.definitions(), journeys)
+        if is_made and rows.totals.counts:
+            log.info("partition %d: totals and deadlines are made anew of all customers", number)
+        return kept
 
     def _require_input(self, topic: str) -> None:
         """Fences are offsets of one topic: in another one they would take new records for replays."""
@@ -109,8 +133,11 @@ class Partitions:
     def weigh(self, number: int) -> None:
         """Pause the input of a partition with too much under way, resume it when it has room again."""
         partition = self._open.get(number)
-        if partition is not None:
-            self.pause(number, partition.publisher.waiting >= self.settings.max_pending_records)
+        if partition is None:
+            return
+        publisher, config = partition.publisher, self.settings
+        has_many = publisher.waiting >= config.max_pending_records
+        self.pause(number, has_many or publisher.waiting_bytes * len(self._open) >= config.max_pending_bytes)
 
     async def drain(self) -> None:
         """Return when nothing of any partition is under way."""
@@ -120,28 +147,41 @@ class Partitions:
         """Own these partitions from now on; drop all others: rows, overlay and what is under way."""
         self._owned = set(numbers)
         for number in set(self._rows) - numbers:
-            del self._rows[number]
-            partition = self._open.pop(number, None)
-            if partition is not None:
-                await partition.publisher.close()
+            await self._close(number)
+
+    async def _close(self, number: int) -> None:
+        partition = self._open.pop(number, None)
+        if partition is not None:
+            await partition.publisher.close()
+        self._rows.pop(number).store.close()
+
+    async def close(self) -> None:
+        """Let go of all partitions; nothing of them may be under way."""
+        self._owned = set()  # a chunk of the changelog that is still to come opens none again
+        for number in list(self._rows):
+            await self._close(number)
 
 
-def _checked(rows: Rows, journeys: Journeys, deadlines: Deadlines) -> Iterator[CustomerState]:
-    """Yield the customers, each decoded once; raise StateMismatch at one whose definition nobody kept.
-
-    When each is due is noted.
-    """
-    for key, state in rows.customers():
-        for journey in state.journeys.values():
-            _require(journey.instances, journeys)
+def _noted(customers: Iterable[tuple[bytes, CustomerState]], deadlines: Deadlines) -> Iterator[CustomerState]:
+    for key, state in customers:
         deadlines.note(key, state)
         yield state
 
 
-def _require(instances: Iterable[Instance], journeys: Journeys) -> None:
-    for instance in instances:
-        if instance.definition not in journeys.by_hash:
+def _checked(
+    customers: Iterable[tuple[bytes, CustomerState]], journeys: Journeys
+) -> Iterator[tuple[bytes, CustomerState]]:
+    """Yield the customers, each decoded once; raise StateMismatch at one whose definition nobody kept."""
+    for key, state in customers:
+        for journey in state.journeys.values():
+            _require((instance.definition for instance in journey.instances), journeys)
+        yield key, state
+
+
+def _require(hashes: Iterable[str], journeys: Journeys) -> None:
+    for each in hashes:
+        if each not in journeys.by_hash:
             raise StateMismatch(
-                f"customers are in a journey with definition {instance.definition}, which is not in the changelog",
+                f"customers are in a journey with definition {each}, which is not in the changelog",
                 "start with the definition file they entered under, or restore the changelog",
             )

@@ -34,6 +34,7 @@ class Group:
     acks: list[Callable[[], object]] = field(default_factory=list)
     tally: Tally = field(default_factory=Counter)
     records: int = 0
+    size_bytes: int = 0  # of their values
     oldest_ms: int | None = None
     position: Position | None = None  # of the last input record in it
     changes: dict[bytes, bytes | None] = field(default_factory=dict)
@@ -54,7 +55,7 @@ class Publisher:
         metrics: Metrics,
     ) -> None:
         self.partition, self.rows = partition, rows
-        self.waiting = 0  # records gathered or on their way
+        self.waiting = self.waiting_bytes = 0  # records gathered or on their way, and the bytes of their values
         self.on_room: Callable[[], None] = lambda: None
         self._outbox, self._settings, self._metrics = outbox, settings, metrics
         self._topics = {
@@ -76,10 +77,12 @@ class Publisher:
         """The group that gathers now."""
         return self._gathering
 
-    def put(self, records: int) -> None:
+    def put(self, records: int, size_bytes: int = 0) -> None:
         """Let the gathering group go, with `records` more input records in it, as soon as the one before is durable."""
         self._gathering.records += records
+        self._gathering.size_bytes += size_bytes
         self.waiting += records
+        self.waiting_bytes += size_bytes
         self._go()
 
     def put_alone(self, make: Callable[[], Group | None]) -> None:
@@ -133,11 +136,11 @@ class Publisher:
         """Take the next group. Under a steady load neither touchpoints nor the clock wait for more than one."""
         group = None
         if self._turns and not (self._was_clock and self._gathering.acks):
-            group = self._turns.popleft()()
-        if group is not None:
-            changes = self.rows.take_alone({**group.states, POSITION_KEY: self._position})
-            group.changes = encode_changes(changes)
-        elif self._gathering.acks:
+            with self.rows.aside():
+                group = self._turns.popleft()()
+                if group is not None:
+                    group.changes = encode_changes(self.rows.take_alone({**group.states, POSITION_KEY: self._position}))
+        if group is None and self._gathering.acks:
             group, self._gathering = self._gathering, Group()
             self._note_position(group.position)
             group.changes = encode_changes(self.rows.take())
@@ -189,3 +192,4 @@ class Publisher:
         if group.oldest_ms is not None:
             self._metrics.observe("cjstream_end_to_end_seconds", max(0.0, time() - group.oldest_ms / 1000))
         self.waiting -= group.records
+        self.waiting_bytes -= group.size_bytes

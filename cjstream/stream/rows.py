@@ -1,12 +1,14 @@
 """One partition's customers: the durable store, and over it what is under way to the changelog."""
 
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 
 import msgspec
 from aiokafka import ConsumerRecord
 
 from cjstream.core.state import (
     DEFINITION_PREFIX,
+    MARKER_PREFIX,
     POSITION_KEY,
     CustomerState,
     Marker,
@@ -21,7 +23,9 @@ from cjstream.core.state import (
     marker_key,
 )
 from cjstream.core.totals import Totals
-from cjstream.stream.store import Store
+from cjstream.stream.marks import Ledger
+from cjstream.stream.stamps import RECORD_MARK, Stamps
+from cjstream.stream.store import Marks, Store
 
 Value = CustomerState | Marker | Position | bytes  # bytes: a definition, already encoded
 Changes = dict[bytes, Value | None]
@@ -32,11 +36,16 @@ class Rows:
 
     def __init__(self, store: Store, erasure_key: bytes) -> None:
         self.store = store
-        self.totals = Totals()
-        self.pending: dict[bytes, int] = {}  # key -> changelog offset of a restored value with pending outputs
+        self.ledger = Ledger(store) if store.is_lasting else None
+        self._stamps = Stamps(store) if store.is_lasting else None
+        self.totals = self.ledger.totals if self.ledger else Totals()
+        # key -> changelog offset of a value with pending outputs that an earlier process left
+        self.pending: dict[bytes, int] = dict(self.ledger.pending) if self.ledger else {}
         self._erasure_key = erasure_key
         self._gathering: Changes = {}
         self._in_flight: Changes = {}
+        self._marks: Marks = {}  # of what is in flight
+        self._has_markers = any(True for _ in store.items(MARKER_PREFIX))
 
     def state(self, key: bytes) -> CustomerState | None:
         """Return a customer's state, or None."""
@@ -71,19 +80,32 @@ class Rows:
         """Change a value in the group that is gathering. A deletion goes last: what tells of it stands before it."""
         if value is None:
             self._gathering.pop(key, None)
+        elif type(value) is Marker:
+            self._has_markers = True
         self._gathering[key] = value
 
     def take(self) -> Changes:
         """Return the changes gathered since the last call; they stay visible until `commit`."""
         assert not self._in_flight, "groups of one partition are serial"
         self._in_flight, self._gathering = self._gathering, {}
+        self._marks = self.ledger.take() if self.ledger else {}
         return self._in_flight
 
     def take_alone(self, changes: Changes) -> Changes:
         """Take these changes, and leave what is gathered for later; none may be of a key that `is_gathering`."""
         assert not self._in_flight, "groups of one partition are serial"
         self._in_flight = changes
+        self._marks = self.ledger.take() if self.ledger else {}
         return changes
+
+    @contextmanager
+    def aside(self) -> Iterator[None]:
+        """Let what a turn of the clock changes be taken by itself, by `take_alone` inside of the context."""
+        if self.ledger is None:
+            yield
+            return
+        with self.ledger.aside():
+            yield
 
     def is_gathering(self, key: bytes) -> bool:
         """Return whether the newest value of a key waits for the next `take`."""
@@ -91,8 +113,20 @@ class Rows:
 
     def commit(self, encoded: dict[bytes, bytes | None], changelog_offset: int) -> None:
         """Make the changes taken durable: the changelog has acked them up to `changelog_offset`."""
-        self.store.write(encoded, changelog_offset)
+        if self._stamps is not None and encoded:
+            self._marks[RECORD_MARK] = self._stamps.written(*next(reversed(encoded.items())))
+        self._write(encoded, changelog_offset)
         self._in_flight = {}
+
+    def _write(self, rows: dict[bytes, bytes | None], changelog_offset: int) -> None:
+        """Write rows, with the marks that wait, in one step."""
+        if self.ledger is None:
+            self.store.write(rows, changelog_offset)
+            return
+        self._marks |= self.ledger.pending_changes(rows, changelog_offset)
+        self.store.write(rows, changelog_offset, self._marks)
+        self.ledger.written()
+        self._marks = {}
 
     def settle(self, keys: Iterable[bytes]) -> None:
         """Drop the pending outputs of these customers from the store: they are sent, and the changelog says so.
@@ -106,22 +140,36 @@ class Rows:
             value = self.store.get(key)
             if value is not None and has_pending(value):
                 settled[key] = encode(msgspec.structs.replace(decode_state(value), pending=()))
-        self.store.write(settled, self.store.changelog_offset)
+        self._write(settled, self.store.changelog_offset)
 
     def restore(self, records: Sequence[ConsumerRecord]) -> None:
         """Apply changelog records in order, but none whose fence is below that of the value held: a zombie wrote it."""
+        held = dict(zip(keys := sorted({record.key for record in records}), self.store.get_many(keys), strict=True))
         fresh: dict[bytes, bytes | None] = {}
         for record in records:
             key, value = record.key, record.value
-            if self._is_stale(key, value, fresh):
+            if self._is_stale(key, value, fresh, held):
                 continue
             fresh[key] = value
+            if is_reserved(key):
+                self._has_markers = self._has_markers or key.startswith(MARKER_PREFIX)
+                continue
             self.pending.pop(key, None)
-            if value is not None and not is_reserved(key) and has_pending(value):
+            if value is not None and has_pending(value):
                 self.pending[key] = record.offset
-        self.store.write(fresh, records[-1].offset)
+        if self.ledger is not None:
+            self._marks |= self.ledger.restored({key: held[key] for key in fresh if not is_reserved(key)})
+        if self._stamps is not None:
+            self._marks[RECORD_MARK] = self._stamps.restored(records[-1].key, records[-1].value)
+        self._write(fresh, records[-1].offset)
 
-    def _is_stale(self, key: bytes, value: bytes | None, fresh: dict[bytes, bytes | None]) -> bool:
+    def _is_stale(
+        self,
+        key: bytes,
+        value: bytes | None,
+        fresh: dict[bytes, bytes | None],
+        held: dict[bytes, bytes | None],
+    ) -> bool:
         """Return whether what is held for the key is newer: its value, or the marker of an erasure.
 
         A deleted customer's marker stands before the deletion; a deletion whose marker is older than the state held
@@ -129,19 +177,26 @@ class Rows:
         """
         if key.startswith(DEFINITION_PREFIX):
             return False
-        held = fresh[key] if key in fresh else self.store.get(key)
+        known = fresh[key] if key in fresh else held[key]
         if is_reserved(key):
-            return value is not None and held is not None and fence_of(value) < fence_of(held)
-        marker_key_ = self.marker_key(key.decode())
-        marker = fresh.get(marker_key_) or self.store.get(marker_key_)
+            return value is not None and known is not None and fence_of(value) < fence_of(known)
         if value is None:
-            return held is not None and (marker is None or fence_of(marker) < fence_of(held))
-        newest = held or marker
+            if known is None:
+                return False
+            marker = self._marker_held(key, fresh)
+            return marker is None or fence_of(marker) < fence_of(known)
+        newest = known or self._marker_held(key, fresh)
         return newest is not None and fence_of(value) < fence_of(newest)
+
+    def _marker_held(self, key: bytes, fresh: dict[bytes, bytes | None]) -> bytes | None:
+        if not self._has_markers:
+            return None
+        marker_key_ = self.marker_key(key.decode())
+        return fresh.get(marker_key_) or self.store.get(marker_key_)
 
     def definitions(self) -> Iterator[bytes]:
         """Yield the definitions kept in this partition, encoded."""
-        return (value for key, value in self.store.items() if key.startswith(DEFINITION_PREFIX))
+        return (value for _, value in self.store.items(DEFINITION_PREFIX))
 
     def customers(self) -> Iterator[tuple[bytes, CustomerState]]:
         """Yield the durable customers."""

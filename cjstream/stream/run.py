@@ -2,9 +2,8 @@
 
 import logging
 import signal
-from collections.abc import Sequence
-from dataclasses import replace
-from typing import Any
+from collections.abc import Callable
+from typing import Any, NamedTuple
 
 import faust
 
@@ -12,9 +11,16 @@ from cjstream import settings as configuration
 from cjstream.settings import Settings
 from cjstream.stream.fatal import RESTART
 
-LOG_FORMAT = "%(asctime)s %(levelname)s %(message)s"
+LOG_FORMAT = "%(asctime)s %(levelname)s {}%(message)s"
 # They tell of every step, and an ordinary rebalance is a warning to aiokafka; what matters cjstream says itself.
 LEVELS = {"faust": "WARNING", "mode": "WARNING", "cjstream.stream": "WARNING", "aiokafka": "ERROR"}
+
+
+class Place(NamedTuple):
+    """A worker's place among several: its number, and whom it tells port of metrics and partition count."""
+
+    number: int
+    announce: Callable[[int, int], None]
 
 
 class Worker(faust.Worker):  # type: ignore[misc]
@@ -27,20 +33,14 @@ class Worker(faust.Worker):  # type: ignore[misc]
         self._schedule_shutdown(signal.SIGINT)
 
 
-def main(settings: Settings, journeys: Sequence[str] = (), metrics_port: int | None = None) -> int:
-    """Run a worker and return its exit code; blocks.
-
-    `journeys` are definition files, none: those of the settings. `metrics_port` 0 is any free one.
-    """
-    chosen = replace(
-        settings,
-        journeys=":".join(journeys) or settings.journeys,
-        metrics_port=settings.metrics_port if metrics_port is None else metrics_port,
-    )
-    configuration.export(chosen)
+def main(settings: Settings, place: Place | None = None) -> int:
+    """Run a worker and return its exit code; blocks."""
+    configuration.export(settings)
     from cjstream.stream.app import app  # noqa: PLC0415 - it is made of the environment, as for `faust -A`
 
-    logging.basicConfig(level=logging.INFO, format=LOG_FORMAT)
+    logging.basicConfig(level=logging.INFO, format=LOG_FORMAT.format(f"worker={place.number} " if place else ""))
+    if place is not None:
+        app.first_slot, app.announce = place.number, place.announce
     for name, level in LEVELS.items():
         logging.getLogger(name).setLevel(level)
     worker = Worker(app, loglevel=None, override_logging=False, redirect_stdouts=False, quiet=True)

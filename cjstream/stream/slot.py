@@ -17,14 +17,14 @@ class Slot(NamedTuple):
     lock: IO[str]
 
 
-def take_slot(data_dir: Path, app_id: str) -> Slot:
-    """Lock the first free `<data dir>/<app id>/<n>` and return it. Raises OSError if none can be made or locked.
+def take_slot(data_dir: Path, app_id: str, first: int = 0) -> Slot:
+    """Lock the first free `<data dir>/<app id>/<n>` from `first` on, then of those before, and return it.
 
-    The kernel frees the lock when the process ends, however it ends.
+    Raises OSError if none can be made or locked. The kernel frees the lock when the process ends, however it ends.
     """
     root = (data_dir / app_id).resolve()
     place = blake2b(str(root).encode(), digest_size=4).hexdigest()
-    for number in range(MAX_SLOTS):
+    for number in (*range(first, MAX_SLOTS), *range(first)):
         path = root / str(number)
         path.mkdir(parents=True, exist_ok=True, mode=0o700)
         lock = (path / "lock").open("w")

@@ -3,13 +3,23 @@
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, NoReturn
 
+from faust.tables.manager import TableManager
 from faust.tables.table import Table
 from faust.types import TP
 
 from cjstream.core.outputs import StageCurrent
 from cjstream.core.report import current, scored
-from cjstream.stream.fatal import BUG, give_up
+from cjstream.stream.fatal import exit_code, give_up
 from cjstream.stream.partitions import Partitions
+
+
+class StageTables(TableManager):  # type: ignore[misc]
+    """Faust's tables, without its second of waiting for tables defined after the start: all are defined at import."""
+
+    async def on_start(self) -> None:
+        """Register the tables and begin with their recovery."""
+        await self._update_channels()
+        await self.recovery.start()
 
 
 class StageTable(Table):  # type: ignore[misc]
@@ -33,7 +43,7 @@ class StageTable(Table):  # type: ignore[misc]
             for event in batch:
                 self.partitions_held.restore(event.message.partition, event.value)
         except Exception as error:
-            give_up(getattr(error, "exit_code", BUG), f"the state changelog could not be restored: {error}", error)
+            give_up(exit_code(error), f"the state changelog could not be restored: {error}", error)
 
     async def on_rebalance(
         self, assigned: set[TP], revoked: set[TP], newly_assigned: set[TP], generation_id: int = 0
@@ -42,6 +52,10 @@ class StageTable(Table):  # type: ignore[misc]
         await super().on_rebalance(assigned, revoked, newly_assigned, generation_id)
         topic = self.changelog_topic.get_topic_name()
         await self.partitions_held.keep({tp.partition for tp in assigned if tp.topic == topic})
+        try:
+            await self.partitions_held.reopen()
+        except Exception as error:
+            give_up(exit_code(error), f"the local store cannot be taken up: {error}", error)
 
     async def on_recovery_completed(self, active_tps: set[TP], standby_tps: set[TP]) -> None:
         """Open the partitions for input, after what restored states still have to send. Errors end the process."""
@@ -50,7 +64,7 @@ class StageTable(Table):  # type: ignore[misc]
             self.app.require_same_counts()
             await self.partitions_held.open({tp.partition for tp in active_tps})
         except Exception as error:
-            give_up(getattr(error, "exit_code", BUG), f"the restored state cannot be used: {error}", error)
+            give_up(exit_code(error), f"the restored state cannot be used: {error}", error)
 
     # -- what agents may do with it
 

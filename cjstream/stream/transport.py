@@ -5,7 +5,7 @@ records: its value is the list of them, its offset that of the last. See docs/ad
 """
 
 import asyncio
-from collections import deque
+from collections import Counter, deque
 from collections.abc import AsyncIterator, Iterable, Iterator, Mapping
 from contextlib import suppress
 from time import monotonic
@@ -52,6 +52,12 @@ class ConsumerThread(driver.AIOKafkaConsumerThread):  # type: ignore[misc]
         """Start the aiokafka consumer and listen to its heartbeats."""
         await super().on_start()
         self.app.membership.watch(self._ensure_consumer()._coordinator)
+
+    def share(self, assigned: Iterable[TP]) -> None:
+        """Share the bytes to fetch ahead among the partitions assigned; a topic's changelog is not read with it."""
+        by_topic = Counter(tp.topic for tp in assigned)
+        share = self.app.settings.max_fetch_bytes // max(by_topic.values(), default=1)
+        self._ensure_consumer()._fetcher._max_partition_fetch_bytes = min(share, self.app.conf.consumer_max_fetch_size)
 
 
 class BatchConsumer(driver.Consumer):  # type: ignore[misc]
@@ -303,6 +309,7 @@ class BatchConsumer(driver.Consumer):  # type: ignore[misc]
     async def on_partitions_assigned(self, assigned: set[TP], generation_id: int = 0) -> None:
         """Take note of our member id and generation, then let Faust restore and resume."""
         self.app.membership.joined()
+        self._thread.share(assigned)
         self.app.facts.keep({tp.partition for tp in assigned if tp.topic == self._facts})
         await super().on_partitions_assigned(assigned, generation_id)
 

@@ -3,6 +3,7 @@
 import random
 import sys
 import time
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import replace
@@ -22,12 +23,13 @@ MUTANT = (sys.executable, "-m", "tests.faults.mutants")
 pytestmark = pytest.mark.timeout(90)
 
 
+@pytest.mark.parametrize("store", ["memory", "rocksdb"])
 def test_a_kill_and_a_second_worker_leave_one_signal_for_each(
-    servers: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    servers: str, tmp_path: Path, note: Callable[[str], None], store: str
 ) -> None:
     seed = randbelow(10**6)
     dice = random.Random(seed)
-    settings = stall_app(servers, "once", tmp_path, PARTITIONS, seconds=1)
+    settings = replace(stall_app(servers, "once", tmp_path, PARTITIONS, seconds=1), store=store)
     elsewhere = replace(settings, data_dir=tmp_path / "other")
     signals = Signals(settings)
     names = sorted(f"c{number}" for number in range(CUSTOMERS))
@@ -50,11 +52,10 @@ def test_a_kill_and_a_second_worker_leave_one_signal_for_each(
         time.sleep(1.2)  # one more tick
         shares = [worker.metric("cjstream_assigned_partitions") for worker in (stays, joins)]
         codes = [worker.end()[0] for worker in (joins, stays)]
-    with capsys.disabled():
-        sys.stdout.write(
-            f"\nseed {seed}: {at_kill} of {CUSTOMERS} signals at the kill, {at_join} when a second worker had joined, "
-            f"{signals.repeats()} repeats\n"
-        )
+    note(
+        f"seed {seed}: {at_kill} of {CUSTOMERS} signals at the kill, {at_join} when a second worker had joined, "
+        f"{signals.repeats()} repeats"
+    )
     assert signals.customers() == names, more_than_once(signals.customers())
     assert at_kill < CUSTOMERS
     assert shares == [PARTITIONS / 2] * 2

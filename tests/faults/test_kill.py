@@ -1,7 +1,7 @@
 """Kill -9 at random moments loses nothing: neither right after the kill, nor in the end."""
 
 import random
-import sys
+from collections.abc import Callable
 from pathlib import Path
 from secrets import randbelow
 
@@ -17,10 +17,11 @@ RESUME_SECONDS = 9.0  # a killed worker's place is its own when it returns; else
 pytestmark = pytest.mark.timeout(240)
 
 
-def test_five_kills_lose_nothing(servers: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+@pytest.mark.parametrize("store", ["memory", "rocksdb"])
+def test_five_kills_lose_nothing(servers: str, tmp_path: Path, note: Callable[[str], None], store: str) -> None:
     seed = randbelow(10**6)
     dice = random.Random(seed)
-    settings = new_app(servers, "kill", tmp_path, PARTITIONS)
+    settings = new_app(servers, "kill", tmp_path, PARTITIONS, store=store)
     lines, _ = make_input(TOUCHPOINTS, seed)
     send(settings, lines, PARTITIONS)
     topics = Topics(settings, Ledger(read_all(settings, settings.touchpoints)))
@@ -29,12 +30,11 @@ def test_five_kills_lose_nothing(servers: str, tmp_path: Path, capsys: pytest.Ca
     kills = kill_and_restart(settings, topics, tmp_path / "worker.log", shares, dice)
     differences, report = topics.differences()
 
-    with capsys.disabled():
-        resumed = ", ".join(f"{seconds:.1f}" for seconds in kills.resumed_seconds)
-        sys.stdout.write(
-            f"\nseed {seed}: {len(lines)} records, killed at {kills.committed} committed, resumed after {resumed} s, "
-            f"{report.repeats} repeats, {topics.corrections()} corrections\n"
-        )
+    resumed = ", ".join(f"{seconds:.1f}" for seconds in kills.resumed_seconds)
+    note(
+        f"seed {seed}: {len(lines)} records, killed at {kills.committed} committed, resumed after {resumed} s, "
+        f"{report.repeats} repeats, {topics.corrections()} corrections"
+    )
     assert [kill[:5] for kill in kills.lost] == [[]] * KILLS, f"seed {seed}: not readable right after a kill"
     assert differences[:5] == [], f"seed {seed}: {len(differences)} differences"
     assert topics.regressed == 0

@@ -1,7 +1,6 @@
 """Workers join and leave under load: nothing is lost, work moves in time, and a signal ends a worker in time."""
 
 import signal
-import sys
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -27,10 +26,11 @@ def shares(*workers: Worker) -> bool:
     return sum(taken) == PARTITIONS and all(taken) and all(worker.is_ready() for worker in workers)
 
 
+@pytest.mark.parametrize("store", ["memory", "rocksdb"])
 def test_joining_and_leaving_under_load_loses_nothing(
-    servers: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    servers: str, tmp_path: Path, note: Callable[[str], None], store: str
 ) -> None:
-    settings = new_app(servers, "members", tmp_path / "data", PARTITIONS)
+    settings = new_app(servers, "members", tmp_path / "data", PARTITIONS, store=store)
     elsewhere = replace(settings, data_dir=tmp_path / "other")
     lines, _ = make_input(TOUCHPOINTS, SEED)
     with ThreadPoolExecutor() as pool, Worker(settings, tmp_path / "a.log") as stays:
@@ -50,11 +50,10 @@ def test_joining_and_leaving_under_load_loses_nothing(
         wait_done(settings, stays)
         assert stays.end()[0] == 0
     differences, report = _judge(settings)
-    with capsys.disabled():
-        sys.stdout.write(
-            f"\njoined in {joined:.1f} s, SIGTERM took {ended:.1f} s, work moved {left:.1f} s after it and "
-            f"{died:.1f} s after kill -9, {report} repeats\n"
-        )
+    note(
+        f"joined in {joined:.1f} s, SIGTERM took {ended:.1f} s, work moved {left:.1f} s after it and "
+        f"{died:.1f} s after kill -9, {report} repeats"
+    )
     assert differences[:5] == []
     assert was_busy, "the load ended before the last worker"
     assert (code, ended < END_SECONDS) == (0, True)

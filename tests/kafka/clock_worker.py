@@ -28,7 +28,7 @@ def main() -> NoReturn:
         await publish(self, group)
 
     Publisher._publish = state_only  # type: ignore[method-assign]
-    sys.exit(run.main(configuration.load(), (), 0))
+    sys.exit(run.main(configuration.load(metrics_port="0")))
 
 
 if __name__ == "__main__":

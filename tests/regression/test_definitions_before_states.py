@@ -41,8 +41,7 @@ def test_the_definition_goes_ahead_of_the_first_customer() -> None:
         await partitions.keep({0})
         await partitions.open([0])
         partition = partitions[0]
-        partition.begin()
-        partition.advance(partition.decode(record), record)
+        partition.advance(partition.decode([record]), [record])
         partition.publish([record], lambda: None)
         await partitions.drain()
         await partitions.keep(set())

@@ -113,9 +113,7 @@ class World:
                     SETTINGS.touchpoints, number, self.offset, 1_000, 0, customer.encode(), value, None, 0, 0, ()
                 )
             )
-        partition.begin()
-        for record in records:
-            partition.advance(partition.decode(record), record)
+        partition.advance(partition.decode(records), records)
         partition.publish(records, lambda: None)
         return partition
 
@@ -283,8 +281,7 @@ async def test_an_erased_customer_has_no_deadline() -> None:
         partition = await w.looked("anna")
         assert len(partition.deadlines) == 1
         record: Any = ConsumerRecord(SETTINGS.touchpoints, 0, 9, 1_500, 0, b"anna", None, None, 0, 0, ())
-        partition.begin()
-        partition.advance(partition.decode(record), record)
+        partition.advance(partition.decode([record]), [record])
         partition.publish([record], lambda: None)
         assert len(partition.deadlines) == 0
 

@@ -6,7 +6,7 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cjstream.core import engine
+from cjstream.core import dues
 from cjstream.core.state import CustomerState
 from cjstream.stream.deadlines import SLACK_ENTRIES, Deadlines
 
@@ -69,7 +69,7 @@ def test_what_stands_for_nothing_any_more_is_dropped() -> None:
 
 
 def test_a_customer_is_noted_by_the_engine_and_forgotten(monkeypatch: Any) -> None:
-    monkeypatch.setattr(engine, "next_due", lambda state, _: state.newest_ms + 5)
+    monkeypatch.setattr(dues, "next_due", lambda state, _: state.newest_ms + 5)
     ours = index()
     ours.note(b"anna", CustomerState(newest_ms=1))
     ours.note(b"bert", CustomerState(newest_ms=2))
@@ -78,7 +78,7 @@ def test_a_customer_is_noted_by_the_engine_and_forgotten(monkeypatch: Any) -> No
 
 
 def test_nobody_is_kept_if_no_definition_has_deadlines(monkeypatch: Any) -> None:
-    monkeypatch.setattr(engine, "next_due", None)  # nor is it called
+    monkeypatch.setattr(dues, "next_due", None)  # nor is it called
     ours = index(has_deadlines=False)
     ours.note(b"anna", CustomerState())
     assert len(ours) == 0

@@ -32,8 +32,7 @@ def feed(world: World, *touchpoints: dict[str, Any]) -> None:
         value = json.dumps({"id": f"t{world.offset}", "customer_id": "ani", **fields}).encode()
         record = ConsumerRecord(SETTINGS.touchpoints, 0, world.offset, 10 * HOUR_MS, 0, b"ani", value, None, 0, 0, ())
         partition = world.partitions[0]
-        partition.begin()
-        partition.advance(partition.decode(record), record)
+        partition.advance(partition.decode([record]), [record])
         partition.publish([record], lambda: None)
 
 
