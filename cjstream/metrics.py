@@ -1,4 +1,4 @@
-"""METRICS: every metric in one table; and the registry of one worker. The only importer of prometheus_client.
+"""METRICS: every metric in one table; and the registry of one process. The only importer of prometheus_client.
 
 Label values come from definitions, settings and the closed lists of the core, never from a customer's data.
 """
@@ -41,7 +41,7 @@ class Metric(NamedTuple):
     """
 
     kind: Literal["counter", "gauge", "histogram"]
-    unit: Literal["", "seconds", "records"]
+    unit: Literal["", "seconds", "records", "bytes"]
     labels: Labels
     help: str
     buckets: tuple[float, ...] = ()
@@ -133,6 +133,10 @@ METRICS: Mapping[str, Metric] = {
         "counter", "records", (), "Changelog records restored"),
     "cjstream_restore_seconds": Metric(
         "gauge", "seconds", (), "Duration of the last restore"),
+    "cjstream_stores_discarded_total": Metric(
+        "counter", "", (), "Local stores that were damaged or stale, and made anew of the changelog"),
+    "cjstream_store_bytes": Metric(
+        "gauge", "bytes", ("partition",), "Files of a partition's local store; 0 for the memory store"),
     "cjstream_commit_age_seconds": Metric(
         "gauge", "seconds", (), "Time since input offsets were last committed"),
     "cjstream_ready": Metric(
@@ -141,39 +145,46 @@ METRICS: Mapping[str, Metric] = {
         "gauge", "", ("version", "python", "faust"), "Versions of what runs, always 1"),
     "cjstream_scrape_errors_total": Metric(
         "counter", "", ("source",), "Scrapes without the series of a source, because it failed"),
+    "cjstream_worker_up": Metric(
+        "gauge", "", ("worker",), "Whether a worker under a supervisor answered this scrape, 1 or 0"),
+    "cjstream_worker_restarts_total": Metric(
+        "counter", "", ("worker",), "Starts of a worker by its supervisor after it had ended by itself"),
 }  # fmt: skip
+SUPERVISOR_METRICS = {name: METRICS[name] for name in ("cjstream_worker_up", "cjstream_worker_restarts_total")}
 
 
 class Metrics:
-    """The metrics of one worker, in a registry of its own. Any thread may call any method; none blocks.
+    """The metrics of one process, in a registry of its own. Any thread may call any method; none blocks.
 
-    A name that is not of the method's kind is a KeyError, another number of labels a ValueError.
+    A name that is not in `table`, or not of the method's kind, is a KeyError, another number of labels a ValueError.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, table: Mapping[str, Metric] = METRICS) -> None:
+        self._table = table
         disable_created_metrics()  # type: ignore[no-untyped-call]
         self._registry = registry = CollectorRegistry()
-        self._gauges = _Gauges(self._count_scrape_error)
+        self._gauges = _Gauges(table, self._count_scrape_error)
         registry.register(self._gauges)  # before the counters, so that a scrape shows its own errors
         # children by (name, labels), each parent by (name, ()): the library's own look-up locks and converts
         self._counters: dict[tuple[str, Labels], Counter] = {
             (name, ()): Counter(name, row.help, row.labels, unit=row.unit, registry=registry)
-            for name, row in _rows("counter")
+            for name, row in _rows(table, "counter")
         }
         self._histograms: dict[tuple[str, Labels], Histogram] = {
             (name, ()): Histogram(name, row.help, row.labels, unit=row.unit, registry=registry, buckets=row.buckets)
-            for name, row in _rows("histogram")
+            for name, row in _rows(table, "histogram")
         }
         ProcessCollector(registry=registry)
         PlatformCollector(registry=registry)
         self._set_known()
 
     def _set_known(self) -> None:
-        for name, row in _rows("counter"):
+        for name, row in _rows(self._table, "counter"):
             for value in row.known:
                 self.inc(name, (value,), 0)
-        versions = (__version__, platform.python_version(), version("faust-streaming"))
-        self.set("cjstream_build_info", 1, versions)
+        if "cjstream_build_info" in self._table:
+            versions = (__version__, platform.python_version(), version("faust-streaming"))
+            self.set("cjstream_build_info", 1, versions)
 
     def inc(self, name: str, labels: Labels = (), by: float = 1) -> None:
         """Add `by`, which is not negative, to a counter."""
@@ -215,10 +226,10 @@ class Metrics:
 class _Gauges(Collector):
     """All gauges: the values that were set, and over them those that the sources give at the scrape."""
 
-    def __init__(self, on_error: Callable[[str], None]) -> None:
+    def __init__(self, table: Mapping[str, Metric], on_error: Callable[[str], None]) -> None:
         self.sources: list[Source] = []
-        self._on_error = on_error
-        self._values: dict[str, dict[Labels, float]] = {name: {} for name, _ in _rows("gauge")}
+        self._table, self._on_error = table, on_error
+        self._values: dict[str, dict[Labels, float]] = {name: {} for name, _ in _rows(table, "gauge")}
 
     def set(self, name: str, labels: Labels, value: float) -> None:
         self._series(name, labels)[labels] = float(value)
@@ -228,8 +239,8 @@ class _Gauges(Collector):
 
     def _series(self, name: str, labels: Labels) -> dict[Labels, float]:
         series = self._values[name]
-        if len(labels) != len(METRICS[name].labels):
-            raise ValueError(f"{name} has the labels {METRICS[name].labels}, not {labels}")
+        if len(labels) != len(self._table[name].labels):
+            raise ValueError(f"{name} has the labels {self._table[name].labels}, not {labels}")
         return series
 
     def collect(self) -> Iterator[GaugeMetricFamily]:
@@ -237,7 +248,7 @@ class _Gauges(Collector):
         for source in tuple(self.sources):
             for name, labels, value in self._read(source):
                 values[name][labels] = value
-        for name, row in _rows("gauge"):
+        for name, row in _rows(self._table, "gauge"):
             family = GaugeMetricFamily(name, row.help, labels=row.labels, unit=row.unit)
             for labels, value in values[name].items():
                 family.add_metric(labels, value)
@@ -256,8 +267,8 @@ class _Gauges(Collector):
         return samples
 
 
-def _rows(kind: str) -> list[tuple[str, Metric]]:
-    return [(name, row) for name, row in METRICS.items() if row.kind == kind]
+def _rows(table: Mapping[str, Metric], kind: str) -> list[tuple[str, Metric]]:
+    return [(name, row) for name, row in table.items() if row.kind == kind]
 
 
 def _child(children: dict[tuple[str, Labels], Wrapper], name: str, labels: Labels) -> Wrapper:

@@ -10,10 +10,9 @@ from contextlib import suppress
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler
 from socketserver import TCPServer
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Protocol
 
 from cjstream.errors import ConfigError
-from cjstream.metrics import Metrics
 
 log = logging.getLogger(__name__)
 
@@ -24,8 +23,16 @@ POLL_SECONDS = 0.1  # how late a stop or a deadline may be noticed
 GRACE_SECONDS = 0.3  # an honest client's request is complete by then, also on a busy machine
 HANDOVER_SECONDS = 0.5  # a thread whose connection was cut ends within this, unless a check or source hangs
 PLAIN = "text/plain; charset=utf-8"
+NO_PARTITION = "no partition assigned"  # why a worker is not ready that may have nothing to do
 
 Check = Callable[[], tuple[bool, str]]
+
+
+class Exposition(Protocol):
+    """What is shown at /metrics."""
+
+    def render(self, accept: str = "") -> tuple[str, bytes]:
+        """Return content type and body, in the format that the Accept header asks for."""
 
 
 class Answer(NamedTuple):
@@ -37,9 +44,9 @@ class Answer(NamedTuple):
 
 
 class OpsServer:
-    """Metrics and health of one worker. `ready` and `alive` give (ok, reason), on the server's threads."""
+    """Metrics and health, of a worker or of several. `ready` and `alive` give (ok, reason), on the server's threads."""
 
-    def __init__(self, metrics: Metrics, ready: Check, alive: Check, host: str, port: int) -> None:
+    def __init__(self, metrics: Exposition, ready: Check, alive: Check, host: str, port: int) -> None:
         self._paths: dict[str, Callable[[str], Answer]] = {
             "/metrics": lambda accept: Answer(HTTPStatus.OK, *metrics.render(accept)),
             "/livez": lambda _: _health(alive),

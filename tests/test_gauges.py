@@ -59,7 +59,10 @@ def partition(number: int, customers: Customers) -> Any:
         one.feed(*(touchpoint(f"t{second}", second=second, **fields) for second, fields in enumerate(each)))
         totals.change(None, one.state, journeys.by_hash)
     return SimpleNamespace(
-        number=number, rows=SimpleNamespace(totals=totals), publisher=SimpleNamespace(waiting=3), deadlines=customers
+        number=number,
+        rows=SimpleNamespace(totals=totals, store=SimpleNamespace(size_bytes=lambda: 1 << 20)),
+        publisher=SimpleNamespace(waiting=3),
+        deadlines=customers,
     )
 
 

@@ -50,7 +50,8 @@ def metrics() -> str:
 
 {MADE_FROM.format("cjstream/metrics.py")}
 A worker serves these at `/metrics`, port 9464 unless set otherwise, as Prometheus or OpenMetrics text. No
-label ever holds a customer id. A null stage is written `none`.
+label ever holds a customer id. A null stage is written `none`. Under `cjstream worker --processes N` every metric
+has one label more, `worker`: the number of the process, or `supervisor` for what the supervisor says of itself.
 
 {table(("metric", "kind", "unit", "labels", "meaning"), rows)}"""
 
