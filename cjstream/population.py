@@ -38,19 +38,23 @@ AD_CHANNELS = ("search", "social_media", "email")
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
-def population(customers: int, seed: int, start_ms: int, days: int) -> Iterator[Touchpoint]:
+def population(
+    customers: int, seed: int, start_ms: int, days: int, arrival_days: float | None = None
+) -> Iterator[Touchpoint]:
     """Yield the Touchpoint v1 dicts of `customers` customers in event-time order, about 10 each.
 
-    Times lie from `start_ms` (since the epoch) until `days` later; a walk still under way then ends there.
+    Times lie from `start_ms` (since the epoch) until `days` later; a walk still under way then ends there. Customers
+    come evenly over all the days, or over the first `arrival_days` of them.
     The same arguments give the same dicts; ids are unique, also between seeds. Memory grows with the
     customers on their way at one time, a fraction of all.
     """
     dice = Random(seed)  # noqa: S311 - made-up customers keep no secrets
     shop = _Shop(dice, f"c{seed}", days / TYPICAL_DAYS)
     walks: list[tuple[int, int, Touchpoint, Walk]] = []
+    arrivals_ms = DAY * (days if arrival_days is None else arrival_days)
     for number in range(customers):
         # One arrival in each equal slice of the period: random, yet in order without keeping any.
-        arrival_ms = start_ms + int(days * DAY * (number + shop.random()) / customers)
+        arrival_ms = start_ms + int(arrivals_ms * (number + shop.random()) / customers)
         yield from _advance(walks, arrival_ms)
         walk = _Customer(shop, number, arrival_ms).walk()
         at_ms, touchpoint = next(walk)

@@ -4,12 +4,14 @@ Configured by the same environment. No class of Faust is replaced and nothing pr
 what it needs is set; with the argument `tuned`, all settings that make it faster.
 """
 
+import gc
 import logging
 import sys
 from typing import Any
 
 import faust
 
+from bench.common import PARTITIONS
 from cjstream import definitions, settings
 from cjstream.core.engine import REPLAYED, Journeys, advance
 from cjstream.core.outputs import StageTransition
@@ -34,7 +36,7 @@ app = faust.App(
     broker=f"kafka://{config.kafka_bootstrap_servers}",
     store="memory://",
     datadir=config.data_dir,
-    topic_partitions=8,
+    topic_partitions=PARTITIONS,
     consumer_auto_offset_reset="earliest",
     web_enabled=False,
     **(TUNED if sys.argv[1:] == ["tuned"] else {}),
@@ -45,8 +47,8 @@ outputs = {
     "stage_current": app.topic(config.stage_current, value_serializer="raw"),
     "signals": app.topic(config.signals, value_serializer="raw"),
 }
-states = app.Table("states", key_type=bytes, value_type=bytes, partitions=8)
-journeys = Journeys.of([definitions.shipped()])
+states = app.Table("states", key_type=bytes, value_type=bytes, partitions=PARTITIONS)
+journeys = Journeys.of([definitions.find(config.journeys or definitions.DEFAULT)])
 metrics = Metrics()
 max_skew_ms = int(config.max_skew_seconds * 1000)
 
@@ -74,6 +76,8 @@ async def keep_stages(stream: Any) -> None:
 
 if __name__ == "__main__":
     logging.basicConfig(level=logging.WARNING)
+    if sys.argv[1:] == ["tuned"]:
+        gc.set_threshold(200_000, 50, 100)  # as a cjstream worker does
     app.agent(touchpoints, name="stock")(keep_stages)
     worker = faust.Worker(app, loglevel=None, override_logging=False, redirect_stdouts=False, quiet=True)
     worker.execute_from_commandline()
