@@ -1,4 +1,4 @@
-"""One real broker for all tests of a run; topics, group and directory of its own for each test."""
+"""One real broker for all tests of a process; topics, group and directory of its own for each test."""
 
 import asyncio
 import os
@@ -19,6 +19,7 @@ from tests.command import run
 from tests.faults.harness import WORKER, Worker
 
 PARTITIONS = 4
+SESSION_SECONDS = 6  # the least that there is: a worker may have to wait for the session of the one before it
 
 Cli = Callable[..., subprocess.CompletedProcess[bytes]]
 Produce = Callable[[str, Sequence[tuple[bytes | None, bytes | None]]], None]
@@ -31,7 +32,7 @@ class Broker(NamedTuple):
 
 @pytest.fixture(scope="session")
 def broker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Broker]:
-    """A broker started for this run; CJSTREAM_TEST_BOOTSTRAP names one to use in its place."""
+    """A broker started for this process; CJSTREAM_TEST_BOOTSTRAP names one to use in its place."""
     if servers := os.environ.get("CJSTREAM_TEST_BOOTSTRAP"):
         yield Broker(servers)
         return
@@ -46,6 +47,7 @@ def settings(broker: Broker, tmp_path: Path) -> Settings:
     return configuration.load(
         {},
         kafka_bootstrap_servers=broker.servers,
+        kafka_session_timeout_seconds=str(SESSION_SECONDS),
         app_id=name,
         topics_prefix=f"{name}.",
         data_dir=str(tmp_path / "data"),

@@ -1,4 +1,8 @@
-"""Hypothesis profiles: quick for developers, thorough with `pytest --hypothesis-profile=ci`."""
+"""Hypothesis profiles: quick, or thorough with `pytest --hypothesis-profile=ci`. The order and the notes of a run."""
+
+from collections.abc import Callable
+from functools import partial
+from itertools import chain
 
 import pytest
 from hypothesis import HealthCheck, settings
@@ -12,9 +16,23 @@ settings.register_profile(
 )
 settings.load_profile("dev")
 
-SLOW = ("kafka", "regression", "faults")  # folders whose tests need a broker, the slowest last
+SLOW = ("faults", "kafka")  # folders whose tests need a broker, the slowest first
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Run the fast tests first."""
-    items.sort(key=lambda item: SLOW.index(item.path.parent.name) if item.path.parent.name in SLOW else -1)
+    """Run the slowest tests first: then the processes of a run end together."""
+    items.sort(key=lambda item: SLOW.index(item.path.parent.name) if item.path.parent.name in SLOW else len(SLOW))
+
+
+@pytest.fixture
+def note(record_property: Callable[[str, object], None]) -> Callable[[str], None]:
+    """Keeps a sentence for the end of the run; what a test prints is lost when it runs in a process of its own."""
+    return partial(record_property, "note")
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Print the notes of the tests."""
+    for report in chain(*(terminalreporter.stats.get(outcome, ()) for outcome in ("passed", "failed"))):
+        for name, sentence in report.user_properties:
+            if name == "note" and report.when == "call":
+                terminalreporter.write_line(f"{report.nodeid}: {sentence}")

@@ -69,6 +69,8 @@ def test_settings_cannot_be_changed() -> None:
         ("CJSTREAM_MAX_SKEW_SECONDS", "-1"),
         ("CJSTREAM_MAX_PENDING_RECORDS", "0"),
         ("CJSTREAM_MAX_PENDING_RECORDS", "1.5"),
+        ("CJSTREAM_MAX_PENDING_BYTES", "1000"),
+        ("CJSTREAM_MAX_FETCH_BYTES", "4MB"),
         ("CJSTREAM_ON_INTERNAL_ERROR", "ignore"),
         ("CJSTREAM_METRICS_PORT", "65536"),
     ],

@@ -23,8 +23,9 @@ IMPORTERS = {
 }
 # What the core may import besides itself. None of these does I/O; datetime has a clock, see CLOCKS.
 CORE_IMPORTS = {
-    "array", "bisect", "collections", "dataclasses", "datetime", "decimal", "enum", "functools", "hashlib", "heapq",
-    "hmac", "itertools", "json", "math", "msgspec", "operator", "re", "types", "typing", "unicodedata",
+    "array", "bisect", "collections", "contextlib", "dataclasses", "datetime", "decimal", "enum", "functools",
+    "hashlib", "heapq", "hmac", "itertools", "json", "math", "msgspec", "operator", "re", "types", "typing",
+    "unicodedata",
     "zoneinfo",  # reads its tables when a calendar is compiled; they are part of the installation, as code is
     "cjstream.core", "cjstream.errors",
 }  # fmt: skip

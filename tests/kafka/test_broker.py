@@ -12,7 +12,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from cjstream import kafka, settings
+from cjstream import kafka, local, settings
 from cjstream.errors import ConfigError
 from cjstream.local import LocalBroker, LocalBrokerError
 from cjstream.settings import Settings
@@ -97,7 +97,8 @@ def test_it_listens_on_loopback_only(running: LocalBroker) -> None:
     assert listening == ["127.0.0.1"] * 2  # for clients, and the controller
 
 
-def test_a_directory_takes_one_broker_at_a_time(running: LocalBroker) -> None:
+def test_a_directory_takes_one_broker_at_a_time(running: LocalBroker, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(local, "LOCK_SECONDS", 0.5)
     with pytest.raises(ConfigError, match="another broker"):
         LocalBroker(data_dir=running.data_dir).start()
 
