@@ -8,7 +8,6 @@ was measured is written here: run bench/processes.py, latency.py, restore.py and
 
 import argparse
 import sys
-from collections.abc import Sequence
 from math import ceil
 from pathlib import Path
 from statistics import median
@@ -16,24 +15,16 @@ from typing import Any
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
-from bench.common import ROOT
 from bench.fleet import LOAD, LOAD_LEFT, WORKERS_PER_MACHINE, Fleet, Speeds, by_worker, lose, plan, shares, skew
-from cjstream.ingest.codec import loads
+from bench.pages import Page, read, table
 
-RESULTS = ROOT / "bench" / "results"
-PAGE = ROOT / "docs" / "explanation" / "scaling.md"
-BEGIN, END = "<!-- Made by `python bench/scaling.py --write`. -->\n", "<!-- End of what is made. -->\n"
+PAGE = Page("scaling.md", "scaling.py")
 RATES = (10_000, 100_000, 1_000_000)
 CUSTOMERS_PER_RATE = 100  # kept customers for each touchpoint a second; assumed
 COPIES = 3  # of each topic
 BROKER_MB_PER_SECOND = 100  # that a broker may have to write; assumed: most of a 1 Gbit/s line
 LEAST_BROKERS = 3
 STORE = "rocksdb"
-
-
-def read(name: str) -> Any:
-    """Return a file of measured figures."""
-    return loads((RESULTS / name).read_bytes())
 
 
 class Measured:
@@ -55,12 +46,6 @@ class Measured:
     def kept(cls) -> "Measured":
         """Return the kept figures."""
         return cls(*map(read, ("processes.json", "latency.json", "restore.json", "memory.json")))
-
-
-def table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    """Return a Markdown table."""
-    lines = [head, ["---"] * len(head), *rows]
-    return "".join(f"| {' | '.join(line)} |\n" for line in lines)
 
 
 def inputs(found: Measured) -> str:
@@ -152,8 +137,7 @@ def main() -> int:
     made = page(Measured.kept())
     print(made)
     if options.write:
-        before, _, rest = PAGE.read_text("utf-8").partition(BEGIN)
-        PAGE.write_text(f"{before}{BEGIN}\n{made}\n{END}{rest.partition(END)[2]}", "utf-8")
+        PAGE.write(made)
     return 0
 
 

@@ -77,6 +77,41 @@ def is_command(words: list[str]) -> bool:
     return command is not None
 
 
+def lines(program: str) -> Iterator[tuple[str, list[str]]]:
+    """Yield (page, all words after the program's name) of inline code and console blocks, up to a pipe or comment."""
+    for page, text in found(r"(?:^```console\n(.*?)^```|`([^`\n]+)`)"):
+        for words in re.findall(rf"(?:^|[/ ]){program} ([^|#;>]*?)(?:[|#;>]|$)", "".join(text), re.MULTILINE):
+            yield page, words.split()
+
+
+def test_options_of_commands_exist() -> None:
+    wrong = []
+    for page, words in lines("cjstream"):
+        known = options_of(words)
+        used = {word.partition("=")[0] for word in words if word.startswith("--")}
+        wrong += [(page, words, option) for option in used if option not in known]
+    assert wrong == []
+
+
+def options_of(words: list[str]) -> set[str]:
+    command: click.Command | None = cjstream
+    for word in words:
+        if not isinstance(command, click.Group):
+            break
+        command = command.get_command(click.Context(command), word) or command
+    assert command is not None
+    return {"--help", *(name for each in command.params for name in (*each.opts, *each.secondary_opts))}
+
+
+def test_benches_and_their_options_exist() -> None:
+    wrong = []
+    for page, (script, *words) in lines("python"):
+        if script.startswith("bench/"):
+            code = (ROOT / script).read_text("utf-8")
+            wrong += [(page, script, word) for word in words if word.startswith("--") and f'"{word}"' not in code]
+    assert wrong == []
+
+
 def test_make_targets_exist() -> None:
     targets = set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text("utf-8"), re.MULTILINE))
     assert [use for use in commands("make") if use[1][0] not in targets] == []
