@@ -6,7 +6,6 @@ Prints them; `--write` puts them into the page. Nothing is measured here: run th
 with `--json` first.
 """
 
-import argparse
 import sys
 from pathlib import Path
 from statistics import median
@@ -16,7 +15,7 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 
 from bench.cells import CELLS
 from bench.common import spread
-from bench.pages import Page, read, table
+from bench.pages import Page, read, show, table
 
 PAGE = Page("performance.md", "figures.py")
 JUDGED = ("throughput", "latency", "restore", "memory")  # results with targets, each of the script of its name
@@ -94,17 +93,5 @@ def page() -> str:
     return "\n".join(f"{title}:\n\n{made}" for title, made in parts)
 
 
-def main() -> int:
-    """Run it and return the exit code."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--write", action="store_true", help="put the tables into the page")
-    options = parser.parse_args()
-    made = page()
-    print(made)
-    if options.write:
-        PAGE.write(made)
-    return 0
-
-
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(show(PAGE, page, __doc__))

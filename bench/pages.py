@@ -1,6 +1,7 @@
 """Pages of docs/explanation/ with tables made of the kept figures in bench/results/, between two marks."""
 
-from collections.abc import Sequence
+import argparse
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -37,3 +38,15 @@ class Page:
         """Put it there."""
         before, _, rest = self._path.read_text("utf-8").partition(self._begin)
         self._path.write_text(f"{before}{self._begin}\n{made.strip()}\n\n{END}{rest.partition(END)[2]}", "utf-8")
+
+
+def show(page: Page, make: Callable[[], str], description: str | None) -> int:
+    """Print what `make` returns, and with `--write` put it into the page; return the exit code."""
+    parser = argparse.ArgumentParser(description=description, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--write", action="store_true", help="put the tables into the page")
+    options = parser.parse_args()
+    made = make()
+    print(made)
+    if options.write:
+        page.write(made)
+    return 0

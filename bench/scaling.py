@@ -6,7 +6,6 @@ Prints the tables of docs/explanation/scaling.md; `--write` puts them there. Not
 was measured is written here: run bench/processes.py, latency.py, restore.py and memory.py with `--json` first.
 """
 
-import argparse
 import sys
 from math import ceil
 from pathlib import Path
@@ -16,7 +15,7 @@ from typing import Any
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
 from bench.fleet import LOAD, LOAD_LEFT, WORKERS_PER_MACHINE, Fleet, Speeds, by_worker, lose, plan, shares, skew
-from bench.pages import Page, read, table
+from bench.pages import Page, read, show, table
 
 PAGE = Page("scaling.md", "scaling.py")
 RATES = (10_000, 100_000, 1_000_000)
@@ -129,17 +128,5 @@ def page(found: Measured) -> str:
     return "\n".join(f"{title}:\n\n{made}" for title, made in parts)
 
 
-def main() -> int:
-    """Run it and return the exit code."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--write", action="store_true", help="put the tables into the page")
-    options = parser.parse_args()
-    made = page(Measured.kept())
-    print(made)
-    if options.write:
-        PAGE.write(made)
-    return 0
-
-
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(show(PAGE, lambda: page(Measured.kept()), __doc__))

@@ -108,6 +108,7 @@ def test_benches_and_their_options_exist() -> None:
     for page, (script, *words) in lines("python"):
         if script.startswith("bench/"):
             code = (ROOT / script).read_text("utf-8")
+            code += (ROOT / "bench" / "pages.py").read_text("utf-8") if "bench.pages" in code else ""
             wrong += [(page, script, word) for word in words if word.startswith("--") and f'"{word}"' not in code]
     assert wrong == []
 
