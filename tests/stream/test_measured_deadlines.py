@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 from aiokafka.structs import ConsumerRecord
 
+from cjstream.core.definition import JourneyDefinition
 from cjstream.definitions import parse
 from tests.stream.test_clock import SETTINGS, SIGNALS, World
 
@@ -22,6 +23,17 @@ measures:
     "cared",
 )
 
+PROMISED = parse(
+    """
+journey: promised
+stages: [{id: a, weight: 1}, {id: b, weight: 2}]
+rules: [{on: a, to: a}, {on: b, to: b}]
+measures:
+  expected: {rules: [{id: in-time, response: [order, delivery], within: 1h}]}
+""",
+    "promised",
+)
+
 pytestmark = pytest.mark.asyncio
 
 
@@ -36,9 +48,9 @@ def feed(world: World, *touchpoints: dict[str, Any]) -> None:
         partition.publish([record], lambda: None)
 
 
-async def cared() -> World:
+async def cared(journey: JourneyDefinition = CARED) -> World:
     world = World()
-    world.partitions.active = (CARED,)
+    world.partitions.active = (journey,)
     await world.partitions.keep({0})
     await world.partitions.open([0])
     return world
@@ -68,5 +80,14 @@ async def test_a_persona_that_becomes_known_brings_its_deadlines() -> None:
     feed(it, {"type": "a", "occurred_at": 0}, {"type": "visit", "occurred_at": 1, "persona": "vip"})
     await it.partitions[0].publisher.drained()
     await fire(it, HOUR_MS + 1)
+    assert it.outbox.keys(SIGNALS) == ["ani"]
+    await it.partitions.keep(set())
+
+
+async def test_a_touchpoint_that_moves_nobody_may_start_a_clock() -> None:
+    it = await cared(PROMISED)
+    feed(it, {"type": "a", "occurred_at": 0}, {"type": "order", "occurred_at": 1})
+    await it.partitions[0].publisher.drained()
+    await fire(it, HOUR_MS + 2)
     assert it.outbox.keys(SIGNALS) == ["ani"]
     await it.partitions.keep(set())

@@ -95,6 +95,19 @@ def test_damage_found_by_a_read_is_an_error_and_the_next_opening_discards_the_st
     again.close()
 
 
+@pytest.mark.parametrize("error", ["IO error: Too many open files", "IO error: No space left on device"])
+def test_a_read_that_fails_for_want_of_room_leaves_the_store_to_the_next_opening(tmp_path: Path, error: str) -> None:
+    fill(tmp_path)
+    store = rocks(tmp_path)
+    with pytest.raises(StoreError, match="failed: IO error") as raised:
+        store._fail(OSError(error), is_read=True)
+    assert not isinstance(raised.value, StoreCorrupt)
+    store.close()
+    again, why = open_store(tmp_path, POOL)
+    assert (why, again.changelog_offset) == (None, 7)
+    again.close()
+
+
 def test_a_store_in_use_is_left_alone(tmp_path: Path) -> None:
     fill(tmp_path)
     store = rocks(tmp_path)
