@@ -77,8 +77,8 @@ class Publisher:
         """The group that gathers now."""
         return self._gathering
 
-    def put(self, records: int, size_bytes: int = 0) -> None:
-        """Let the gathering group go, with `records` more input records in it, as soon as the one before is durable."""
+    def put(self, records: int, size_bytes: int) -> None:
+        """Let the gathering group go, with so many more input records, as soon as the one before is durable."""
         self._gathering.records += records
         self._gathering.size_bytes += size_bytes
         self.waiting += records

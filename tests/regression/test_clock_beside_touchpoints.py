@@ -36,7 +36,7 @@ def touch(publisher: Publisher, customer: bytes, offset: int, acked: list[int]) 
     publisher.group.outputs.append(WireRecord("transitions", customer, b"{}"))
     publisher.group.acks.append(lambda: acked.append(offset))
     publisher.group.position = Position((0, offset))
-    publisher.put(1)
+    publisher.put(1, 0)
 
 
 def fired() -> Group:
