@@ -18,7 +18,7 @@ import sys
 import tempfile
 import time
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from types import TracebackType
 from typing import IO, Any, Self
@@ -76,10 +76,11 @@ class LocalBroker:
     `port` 0 takes the port that the directory had last, or any free one the first time. A context manager.
     On Linux the kernel kills the JVM when the thread that called `start` ends, so also when this process
     is killed: start it from a thread that lives as long as the broker. Elsewhere it outlives a kill -9.
+    `properties` are Kafka's own, and win; `{port}` in a value stands for the port.
     """
 
-    def __init__(self, port: int = 0, *, data_dir: Path | str) -> None:
-        self.port = port
+    def __init__(self, port: int = 0, *, data_dir: Path | str, properties: Mapping[str, str] | None = None) -> None:
+        self.port, self._properties = port, dict(properties or {})
         self.data_dir = Path(data_dir).absolute()
         self._process: subprocess.Popen[bytes] | None = None
         self._lock: IO[str] | None = None
@@ -176,7 +177,9 @@ class LocalBroker:
     def _write_config(self) -> Path:
         path = self.data_dir / "server.properties"
         logs = self._logs.as_posix()
-        path.write_text(PROPERTIES.format(host=HOST, port=self.port, controller_port=_bind(0), logs=logs))
+        text = PROPERTIES.format(host=HOST, port=self.port, controller_port=_bind(0), logs=logs)
+        own = (f"{name}={value.replace('{port}', str(self.port))}\n" for name, value in self._properties.items())
+        path.write_text(text + "".join(own))  # the last line of a name counts
         return path
 
     def _format(self, java: list[str], config: Path) -> None:
