@@ -35,6 +35,18 @@ class BrokerUnreachable(CjstreamError):
         self.servers, self.seconds = servers, seconds
 
 
+class BrokerUnfit(CjstreamError):
+    """A broker answers, but something about it keeps us off, and waiting will not change that."""
+
+    exit_code = 3
+
+
+class NotAuthorised(CjstreamError):
+    """Kafka's access control refuses our user; the text names who lacks what, and how it is granted."""
+
+    exit_code = 4
+
+
 class StateMismatch(CjstreamError):
     """Topics, state and input do not fit together; a person must decide. `todo` is the command or step to take."""
 

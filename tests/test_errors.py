@@ -2,12 +2,23 @@
 
 import pytest
 
-from cjstream.errors import BrokerUnreachable, CjstreamError, ConfigError, DefinitionError, Problem, StateMismatch
+from cjstream.errors import (
+    BrokerUnfit,
+    BrokerUnreachable,
+    CjstreamError,
+    ConfigError,
+    DefinitionError,
+    NotAuthorised,
+    Problem,
+    StateMismatch,
+)
 
 EVERY = [
     (CjstreamError("a bug"), 70, False),
     (ConfigError("CJSTREAM_STORE", "disk", "use 'memory'"), 2, False),
     (BrokerUnreachable("127.0.0.1:9092", 60), 3, True),
+    (BrokerUnfit("the certificate of the broker at kafka:9093 has expired; have it renewed"), 3, False),
+    (NotAuthorised("Kafka does not let User:shop Write topic transitions; an administrator allows it"), 4, False),
     (StateMismatch("topic touchpoints is missing", "run `cjstream topics create`"), 4, False),
     (DefinitionError("shop.yaml", [Problem("goal", 2, "is wrong")]), 2, False),
 ]

@@ -122,6 +122,11 @@ def test_a_misspelt_name_is_refused_with_the_one_meant() -> None:
         load({"CJSTREAM_KAFKA_BOOTSTRAP_SERVERS": "kafka:9092"})
 
 
+def test_a_name_like_none_of_ours_is_refused_without_a_guess() -> None:
+    with pytest.raises(ConfigError, match=r"is no setting$"):
+        load({"CJSTREAM_BOGUS": "1"})
+
+
 @pytest.mark.parametrize("name", ["transitions", "dead-letter", "cjstream-state-changelog"])
 def test_two_topics_of_one_name_are_refused(name: str) -> None:
     with pytest.raises(ConfigError, match="two topics"):

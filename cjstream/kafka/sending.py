@@ -9,6 +9,8 @@ from aiokafka import AIOKafkaProducer
 
 from cjstream.errors import CjstreamError
 from cjstream.kafka.clients import UNREACHABLE, reaching, started
+from cjstream.kafka.options import client_options
+from cjstream.kafka.rights import DENIED
 from cjstream.kafka.topics import partition_of
 from cjstream.settings import Settings
 
@@ -62,7 +64,7 @@ class BulkSender:
 
     async def __aenter__(self) -> Self:
         self._producer = AIOKafkaProducer(
-            bootstrap_servers=self._settings.kafka_bootstrap_servers,
+            **client_options(self._settings),
             enable_idempotence=True,
             acks="all",
             max_batch_size=BATCH_BYTES,
@@ -97,7 +99,7 @@ class BulkSender:
     def _raise_failure(self) -> None:
         if self._failure is None:
             return
-        with reaching(self._settings.kafka_bootstrap_servers):
-            if isinstance(self._failure, UNREACHABLE):
+        with reaching(self._settings):
+            if isinstance(self._failure, (*UNREACHABLE, *DENIED)):
                 raise self._failure
         raise SendRefused(f"the broker refused a record for {self._topic}: {self._failure}")

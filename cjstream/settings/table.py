@@ -1,0 +1,183 @@
+"""SETTINGS: what can be set, in one table."""
+
+from pathlib import Path
+
+from cjstream.settings import parsers
+from cjstream.settings.kafka_rows import KAFKA
+from cjstream.settings.row import Setting
+from cjstream.settings.secret import Secret
+
+SETTINGS: tuple[Setting, ...] = (
+    *KAFKA,
+    Setting(
+        "app_id",
+        "CJSTREAM_APP_ID",
+        "cjstream",
+        parsers.name,
+        "Name of the app: its consumer group, the source of its transitions, the prefix of its changelog.",
+    ),
+    Setting(
+        "topics_prefix",
+        "CJSTREAM_TOPICS__PREFIX",
+        "",
+        parsers.prefix,
+        "Put before the default topic names, such as `shop.`.",
+    ),
+    Setting(
+        "topics_touchpoints",
+        "CJSTREAM_TOPICS__TOUCHPOINTS",
+        "",
+        parsers.prefix,
+        "Input topic; empty: prefix + touchpoints.",
+    ),
+    Setting(
+        "topics_transitions",
+        "CJSTREAM_TOPICS__TRANSITIONS",
+        "",
+        parsers.prefix,
+        "Stage transitions; empty: prefix + transitions.",
+    ),
+    Setting(
+        "topics_stage_current",
+        "CJSTREAM_TOPICS__STAGE_CURRENT",
+        "",
+        parsers.prefix,
+        "Current stages, compacted; empty: prefix + stage.current.",
+    ),
+    Setting("topics_signals", "CJSTREAM_TOPICS__SIGNALS", "", parsers.prefix, "Signals; empty: prefix + signals."),
+    Setting(
+        "topics_dead_letter",
+        "CJSTREAM_TOPICS__DEAD_LETTER",
+        "",
+        parsers.prefix,
+        "Rejected input; empty: prefix + dead-letter.",
+    ),
+    Setting(
+        "topics_facts",
+        "CJSTREAM_TOPICS__FACTS",
+        "",
+        parsers.prefix,
+        "Numbers that belong to no customer, compacted; empty: prefix + facts.",
+    ),
+    Setting(
+        "journeys",
+        "CJSTREAM_JOURNEYS",
+        "",
+        parsers.any_text,
+        "Journey definitions, names of shipped ones or files, separated by ':'; empty: `shop`.",
+    ),
+    Setting(
+        "sentiment_scorer",
+        "CJSTREAM_SENTIMENT__SCORER",
+        "builtin",
+        parsers.any_text,
+        "What takes the sentiment from a text: `builtin` (English, Indonesian), an installed scorer's name, or `none`.",
+    ),
+    Setting(
+        "data_dir",
+        "CJSTREAM_DATA_DIR",
+        "cjstream-data",
+        Path,
+        "Where a worker keeps its slot and local files, and `cjstream broker` its cluster.",
+    ),
+    Setting(
+        "store",
+        "CJSTREAM_STORE",
+        "memory",
+        parsers.one_of("memory", "rocksdb"),
+        "Where a worker keeps its own copy of the state: `memory`, or `rocksdb` (extra `rocksdb`) in its slot.",
+    ),
+    Setting(
+        "rocksdb_cache_bytes",
+        "CJSTREAM_ROCKSDB__CACHE_BYTES",
+        "67108864",
+        parsers.integer(1 << 20, 1 << 40),
+        "Memory for blocks read from the files, of all of a worker's partitions together.",
+    ),
+    Setting(
+        "rocksdb_write_buffer_bytes",
+        "CJSTREAM_ROCKSDB__WRITE_BUFFER_BYTES",
+        "33554432",
+        parsers.integer(1 << 20, 1 << 40),
+        "Memory for what is not in files yet, of all of a worker's partitions together.",
+    ),
+    Setting(
+        "erasure_key",
+        "CJSTREAM_ERASURE_KEY",
+        "",
+        Secret,
+        "Secret that hashes the ids of erased customers; empty: the app id. The same on every worker, for ever.",
+    ),
+    Setting("erasure_key_file", "CJSTREAM_ERASURE_KEY_FILE", "", parsers.any_text, "File that has it."),
+    Setting(
+        "expire_inactive_seconds",
+        "CJSTREAM_EXPIRE_INACTIVE_SECONDS",
+        "0",
+        parsers.integer(0, 100 * 365 * 86400),
+        "Silence after which a customer is forgotten, beyond the lateness of the journeys; 0: never.",
+    ),
+    Setting(
+        "max_skew_seconds",
+        "CJSTREAM_MAX_SKEW_SECONDS",
+        "300",
+        parsers.number(0, 86400 * 365),
+        "How far an event time may lie beyond its record's Kafka timestamp.",
+    ),
+    Setting(
+        "publish_timeout_seconds",
+        "CJSTREAM_PUBLISH_TIMEOUT_SECONDS",
+        "120",
+        parsers.number(1, 3600),
+        "Longest wait for the acks of one write; then the worker exits with 75.",
+    ),
+    Setting(
+        "drain_timeout_seconds",
+        "CJSTREAM_DRAIN_TIMEOUT_SECONDS",
+        "8",
+        parsers.number(1, 300),
+        "Longest wait for work under way at a stop or rebalance; then the worker exits with 75.",
+    ),
+    Setting(
+        "max_pending_records",
+        "CJSTREAM_MAX_PENDING_RECORDS",
+        "20000",
+        parsers.integer(1, 10_000_000),
+        "Records of one partition waiting to be durable before its input is paused.",
+    ),
+    Setting(
+        "max_pending_bytes",
+        "CJSTREAM_MAX_PENDING_BYTES",
+        "67108864",
+        parsers.integer(1 << 20, 1 << 40),
+        "Bytes of a worker's records waiting to be durable; a partition with more than its equal share is paused.",
+    ),
+    Setting(
+        "max_fetch_bytes",
+        "CJSTREAM_MAX_FETCH_BYTES",
+        "33554432",
+        parsers.integer(1 << 20, 1 << 40),
+        "Bytes that a worker fetches ahead, in equal shares for its partitions, each of 4 MiB at most.",
+    ),
+    Setting(
+        "on_internal_error",
+        "CJSTREAM_ON_INTERNAL_ERROR",
+        "dead-letter",
+        parsers.one_of("dead-letter", "stop"),
+        "What a bug in the engine does with its touchpoint: `dead-letter` or `stop` (exit 70).",
+    ),
+    Setting(
+        "metrics_host",
+        "CJSTREAM_METRICS_HOST",
+        "127.0.0.1",
+        parsers.any_text,
+        "Address that /metrics and health listen on.",
+    ),
+    Setting("metrics_port", "CJSTREAM_METRICS_PORT", "9464", parsers.integer(0, 65535), "Their port; 0: any free one."),
+    Setting(
+        "metrics_token_file",
+        "CJSTREAM_METRICS_TOKEN_FILE",
+        "",
+        parsers.any_text,
+        "File with a token that who reads /metrics must send (`Authorization: Bearer`); empty: none is asked for.",
+    ),
+)
