@@ -10,7 +10,8 @@ from collections.abc import Callable, Mapping, Sequence
 from operator import attrgetter
 from typing import Any
 
-from cjstream.core.fields import MAX_NUMBER, Fields
+from cjstream.core.fields import Fields
+from cjstream.core.limits import MAX_NUMBER
 from cjstream.core.touchpoint import FIELDS, Touchpoint
 
 DEFAULTS: Mapping[str, str] = {"initiator": "customer", "scale": "stars"}  # what absent or null means

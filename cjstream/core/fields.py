@@ -9,10 +9,7 @@ from typing import Annotated, Literal
 
 from msgspec import Meta, Struct
 
-MAX_ID = MAX_LABEL = 128  # characters
-MAX_TEXT = 10_000  # characters; text and thought never reach an output
-MAX_NUMBER = 1e15  # beyond it a JSON double no longer holds hundredths
-MAX_SAFE_INTEGER = 2**53  # what every JSON reader agrees on
+from cjstream.core.limits import MAX_ID, MAX_LABEL, MAX_NUMBER, MAX_SAFE_INTEGER, MAX_TEXT
 
 Id = Annotated[str, Meta(min_length=1, max_length=MAX_ID)]
 Label = Annotated[str, Meta(max_length=MAX_LABEL)]

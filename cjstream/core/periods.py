@@ -3,7 +3,7 @@
 from datetime import date, timedelta
 from functools import lru_cache
 
-from cjstream.core.times import MAX_MS
+from cjstream.core.limits import MAX_MS
 
 DAY, WEEK, MONTH = PERIODS = ("day", "week", "month")
 DAY_MS = 86_400_000

@@ -8,7 +8,7 @@ from collections.abc import Collection, Mapping
 from datetime import date
 from typing import Any
 
-from cjstream.core.fields import MAX_LABEL
+from cjstream.core.limits import MAX_LABEL
 from cjstream.core.times import parse_duration
 from cjstream.core.touchpoint import is_id
 from cjstream.errors import Problem

@@ -9,11 +9,12 @@ from dataclasses import dataclass
 from typing import Any
 
 from cjstream.core.condition import Predicate, compile_when, path_reader
+from cjstream.core.limits import MAX_MS
 from cjstream.core.measures.score import Spec
 from cjstream.core.past import MAX_COUNTED, PAST_KEYS, PastPredicate, asking_rules, compile_past, types_asked
 from cjstream.core.reading import Item, Reader
 from cjstream.core.stages import OUTSIDE, Stage, stage_index
-from cjstream.core.times import MAX_MS, parse_time
+from cjstream.core.times import parse_time
 from cjstream.core.touchpoint import Touchpoint
 
 MOVE, EXIT, GOAL, SNOOZE, RAISE = "move", "exit", "goal", "snooze", "raise"

@@ -11,13 +11,13 @@ from cjstream.core import outcome
 from cjstream.core.definition import JourneyDefinition
 from cjstream.core.figures import CONVERTED, DROPPED, IN_PROGRESS, JourneyReport
 from cjstream.core.fold import Fold
+from cjstream.core.limits import MAX_MS
 from cjstream.core.logged import base_of
 from cjstream.core.measures.run import Run
 from cjstream.core.moves import told
 from cjstream.core.paths import CORRECTION, Path, PathVisit
 from cjstream.core.policies import EVERY
 from cjstream.core.state import Instance
-from cjstream.core.times import MAX_MS
 
 BEST_FIRST = (CONVERTED, IN_PROGRESS, DROPPED)
 TIMEOUT = "timeout"

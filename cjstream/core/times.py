@@ -4,8 +4,9 @@ import re
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 
+from cjstream.core.limits import MAX_MS
+
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-MAX_MS = 253_402_300_799_999  # 9999-12-31T23:59:59.999Z, the last moment RFC 3339 can write
 RFC3339 = re.compile(r"\d{4}-\d\d-\d\d[Tt]\d\d:\d\d:\d\d(\.\d{1,9})?([Zz]|[+-][0-2]\d:[0-5]\d)", re.ASCII)
 DURATION = re.compile(r"(\d{1,9})(ms|s|m|h|d)", re.ASCII)
 UNIT_MS = {"ms": 1, "s": 1_000, "m": 60_000, "h": 3_600_000, "d": 86_400_000}
@@ -29,6 +30,11 @@ def parse_time(value: object) -> int | None:
         return _hour_ms(value[:14]) + SECOND_MS[value[14:19]] + END_MS[value[19:]]
     except KeyError:
         return _parse_text(value)
+
+
+def parse_day(text: str) -> int | None:
+    """Return a day, as its beginning in UTC, or a time with zone, in milliseconds; None if it is neither."""
+    return parse_time(f"{text}T00:00:00Z" if len(text) == len("2026-01-31") else text)
 
 
 @lru_cache(maxsize=1 << 14)

@@ -9,14 +9,14 @@ from typing import Any, NamedTuple
 import msgspec
 from msgspec.structs import replace
 
-from cjstream.core.fields import MAX_ID, MAX_LABEL, MAX_NUMBER, MAX_SAFE_INTEGER, MAX_TEXT, Fields
+from cjstream.core.fields import Fields
+from cjstream.core.limits import MAX_DEPTH, MAX_ID, MAX_LABEL, MAX_NUMBER, MAX_SAFE_INTEGER, MAX_TEXT
 from cjstream.core.times import parse_time
 
 REASONS = (
     "empty", "encoding", "not_json", "not_object", "too_deep", "too_large", "missing_field", "bad_type", "bad_number",
     "bad_id", "bad_timestamp", "future", "no_key", "key_mismatch", "internal_error",
 )  # fmt: skip
-MAX_DEPTH = 32
 
 Check = Callable[[Any], str | None]
 

@@ -2,7 +2,6 @@
 
 import json
 from collections.abc import Callable, Sequence
-from hashlib import sha256
 from typing import Any, NoReturn
 from zlib import crc32
 
@@ -10,9 +9,9 @@ import msgspec
 import orjson
 
 from cjstream.core.fields import Fields
+from cjstream.core.limits import MAX_DEPTH, MAX_DOUBLE, MAX_VALUE_BYTES
 from cjstream.core.outputs import Forgotten, Output, Signal, StageTransition
 from cjstream.core.touchpoint import (
-    MAX_DEPTH,
     Erasure,
     Rejection,
     Touchpoint,
@@ -22,9 +21,6 @@ from cjstream.core.touchpoint import (
     parse,
     touchpoint_of,
 )
-
-MAX_VALUE_BYTES = 1 << 20  # Kafka's own default limit of a record
-MAX_INTEGER_DIGITS = 20  # what 64 bits hold; longer ones are refused by orjson as well
 
 Header = tuple[str, bytes]
 CONTENT_TYPE, SPEC_VERSION = ("content-type", b"application/json"), ("ce_specversion", b"1.0")
@@ -125,12 +121,8 @@ def _refuse(_: str) -> NoReturn:
     raise _BadNumber
 
 
-def _integer(digits: str) -> int:
-    return 0 if len(digits) <= MAX_INTEGER_DIGITS else _refuse(digits)
-
-
 def _finite(digits: str) -> float:
-    return 0.0 if abs(float(digits)) != float("inf") else _refuse(digits)
+    return 0.0 if abs(float(digits)) <= MAX_DOUBLE else _refuse(digits)
 
 
 def _why_not_json(value: bytes) -> str:
@@ -141,7 +133,7 @@ def _why_not_json(value: bytes) -> str:
         return "encoding"  # UTF-16: JSON starts with two ASCII characters (RFC 4627 section 3)
     try:
         text = value.decode()
-        found = json.loads(text, parse_constant=_refuse, parse_int=_integer, parse_float=_finite)
+        found = json.loads(text, parse_constant=_refuse, parse_int=_finite, parse_float=_finite)
     except UnicodeDecodeError:
         return "encoding"
     except _BadNumber:
@@ -178,32 +170,3 @@ def _cloud_event(kind: Header, event_id: str, time: str, subject: bytes, source:
         ("ce_time", time.encode()),
         ("ce_partitionkey", subject),
     ]
-
-
-def dead_letter(
-    rejection: Rejection,
-    coordinates: tuple[str, int, int],
-    key: bytes | None,
-    value: bytes | None,
-    headers: Sequence[Header],
-    timestamp_ms: int | None,
-    limit_bytes: int,
-) -> WireRecord:
-    """Return the dead letter of a record read at `coordinates` (topic, partition, offset): itself, and why.
-
-    One that with its headers exceeds `limit_bytes` goes as hash and size of its value instead.
-    """
-    topic, partition, offset = coordinates
-    message = f"{rejection.reason}: {rejection.field}" if rejection.field else rejection.reason
-    reasons = [
-        ("__streams.errors.topic", topic.encode()),
-        ("__streams.errors.partition", b"%d" % partition),
-        ("__streams.errors.offset", b"%d" % offset),
-        ("__streams.errors.message", message.encode()),
-        ("cjstream-reason", rejection.reason.encode()),
-    ]
-    size = len(value or b"") + len(key or b"") + sum(len(name) + len(text or b"") for name, text in headers)
-    if size > limit_bytes:
-        value = dumps({"sha256": sha256(value or b"").hexdigest(), "size_bytes": len(value or b"")})
-        headers, key = (), key if key is not None and len(key) <= 1024 else None
-    return WireRecord("dead_letter", key, value, [*headers, *reasons], timestamp_ms)

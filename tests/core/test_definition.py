@@ -20,8 +20,8 @@ from cjstream.core.definition import (
     compile_definition,
     title_of,
 )
+from cjstream.core.limits import MAX_MS
 from cjstream.core.reading import MAX_DURATION_MS
-from cjstream.core.times import MAX_MS
 from cjstream.errors import DefinitionError
 from tests.core.builders import START_MS, touchpoint
 from tests.core.languages import ABSENT, SMALL, WHOLE, Object, changed

@@ -11,8 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cjstream.core.definition import compile_definition
+from cjstream.core.limits import MAX_MS
 from cjstream.core.outputs import JourneyCurrent, Signal, StageCurrent, StageTransition, stable_id
-from cjstream.core.times import MAX_MS
 from cjstream.ingest.codec import dumps, loads, to_json
 from tests.core.builders import Customer, journey, parsed
 from tests.core.journeys import definitions, touchpoints

@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from cjstream.core.limits import MAX_MS
 from cjstream.core.periods import DAY_MS, PERIODS, label, next_start, period_start
-from cjstream.core.times import MAX_MS
 
 MOMENTS = st.integers(0, MAX_MS)
 

@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cjstream.core.times import MAX_MS, RFC3339, format_time, parse_duration, parse_time
+from cjstream.core.limits import MAX_MS
+from cjstream.core.times import RFC3339, format_time, parse_duration, parse_time
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cjstream.core.fields import Fields
-from cjstream.core.touchpoint import FIELDS, MAX_DEPTH, REASONS, Rejection, Touchpoint, depth_exceeds, parse
+from cjstream.core.limits import MAX_DEPTH
+from cjstream.core.touchpoint import FIELDS, REASONS, Rejection, Touchpoint, depth_exceeds, parse
 from tests.core.builders import START_MS, fields
 
 GOOD = fields("t1", "page_view", 0)

@@ -1,16 +1,16 @@
 """The codec: every reason with an example, nothing that makes it raise, and what records look like on the wire."""
 
 import json
-from hashlib import sha256
 from typing import Any
 
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
+from cjstream.core.limits import MAX_VALUE_BYTES
 from cjstream.core.outputs import Forgotten
 from cjstream.core.touchpoint import REASONS, Erasure, Rejection, Touchpoint
-from cjstream.ingest.codec import MAX_VALUE_BYTES, WireRecord, dead_letter, decode, dumps, encode, loads
+from cjstream.ingest.codec import WireRecord, decode, dumps, encode, loads
 from tests.core.builders import SHOP, START_MS, Customer, fields, touchpoint
 
 SKEW_MS = 300_000
@@ -252,51 +252,3 @@ def test_a_current_stage_is_plain_json_with_journeys_by_name(ani: Customer) -> N
 
 def test_who_is_forgotten_is_a_null_record() -> None:
     assert encode(Forgotten("ani"), "shop-app") == WireRecord("stage_current", b"ani", None)
-
-
-COORDINATES = ("touchpoints", 3, 42)
-REASON_HEADERS = [
-    ("__streams.errors.topic", b"touchpoints"),
-    ("__streams.errors.partition", b"3"),
-    ("__streams.errors.offset", b"42"),
-    ("__streams.errors.message", b"bad_type: rating"),
-    ("cjstream-reason", b"bad_type"),
-]
-
-
-def letter(key: bytes | None, value: bytes | None, headers: Any = (), limit_bytes: int = 1_000) -> WireRecord:
-    return dead_letter(Rejection("bad_type", "rating"), COORDINATES, key, value, headers, START_MS, limit_bytes)
-
-
-@given(
-    st.none() | st.binary(), st.none() | st.binary(), st.lists(st.tuples(st.text(max_size=5), st.binary(max_size=5)))
-)
-def test_a_dead_letter_keeps_key_value_headers_and_timestamp(
-    key: bytes | None, value: bytes | None, headers: list[tuple[str, bytes]]
-) -> None:
-    assert letter(key, value, headers, limit_bytes=10_000) == WireRecord(
-        "dead_letter", key, value, [*headers, *REASON_HEADERS], START_MS
-    )
-
-
-def test_a_reason_without_a_field_is_its_own_message() -> None:
-    record = dead_letter(Rejection("empty"), COORDINATES, b"k", b"", (), None, 1_000)
-    assert dict(record.headers)["__streams.errors.message"] == b"empty"
-    assert record.timestamp_ms is None
-
-
-def test_a_dead_letter_that_is_too_large_goes_as_hash_and_size() -> None:
-    value = b"x" * 996
-    assert letter(b"k", value, [("a", b"bc")]).value == value
-    record = letter(b"k", value + b"x", [("a", b"bc")])
-    assert record.value is not None
-    assert loads(record.value) == {"sha256": sha256(value + b"x").hexdigest(), "size_bytes": 997}
-    assert (record.key, list(record.headers)) == (b"k", REASON_HEADERS)
-
-
-def test_a_key_too_large_to_keep_goes_too() -> None:
-    record = letter(b"k" * 1_025, None)
-    assert record.key is None
-    assert record.value is not None
-    assert loads(record.value)["size_bytes"] == 0
-    assert letter(None, b"x" * 2_000).key is None

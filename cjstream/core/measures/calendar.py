@@ -11,7 +11,8 @@ from datetime import UTC, timedelta, tzinfo
 from functools import lru_cache
 from typing import NamedTuple
 
-from cjstream.core.times import EPOCH, MAX_MS
+from cjstream.core.limits import MAX_MS
+from cjstream.core.times import EPOCH
 
 DAY_MS = 86_400_000
 BLOCK_MS = 32 * DAY_MS  # hours are laid out in blocks of this length, counted from the epoch

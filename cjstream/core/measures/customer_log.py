@@ -6,10 +6,10 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from cjstream.core.fields import Fields
+from cjstream.core.limits import MAX_MS
 from cjstream.core.measures.labels import OTHER
 from cjstream.core.measures.sentiment import POSITIVE
 from cjstream.core.measures.sessions import Named, Visits, visits
-from cjstream.core.times import MAX_MS
 from cjstream.core.touchpoint import Touchpoint
 
 JUDGED, EXIT_REASON, PAIN, ASKED, ANSWERED = "judged", "exit_reason", "pain", "asked", "answered"

@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
-from cjstream.core.fields import MAX_NUMBER
+from cjstream.core.limits import MAX_NUMBER
 from cjstream.core.reading import Item, Reader
 from cjstream.core.stages import Stage
 

@@ -9,7 +9,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, fields
 from typing import NamedTuple, TypeVar
 
-from cjstream.core.fields import MAX_LABEL, MAX_NUMBER, Fields
+from cjstream.core.fields import Fields
+from cjstream.core.limits import MAX_LABEL, MAX_NUMBER
 from cjstream.core.measures import labels
 from cjstream.core.measures.customer_log import CustomerLog
 from cjstream.core.measures.metric_types import GOOD_REVIEWS, NAMES, PRICES, SALES, TOLD_BY_ANYONE, Spec, read

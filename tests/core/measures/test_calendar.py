@@ -8,8 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from cjstream.core.limits import MAX_MS
 from cjstream.core.measures.calendar import ALWAYS, BLOCK_MS, DAY_MS, MAX_BLOCKS, Calendar
-from cjstream.core.times import EPOCH, MAX_MS, parse_time
+from cjstream.core.times import EPOCH, parse_time
 
 MINUTE_MS, HOUR_MS = 60_000, 3_600_000
 OFFICE = (((9 * HOUR_MS, 17 * HOUR_MS),),) * 5 + ((),) * 2

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from cjstream.core.times import MAX_MS
+from cjstream.core.limits import MAX_MS
 from tests.core.builders import START_MS
 from tests.core.measures.desk import HOUR_MS, answered, desk, kinds, said, short
 

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cjstream.core.fields import MAX_SAFE_INTEGER
+from cjstream.core.limits import MAX_SAFE_INTEGER
 from cjstream.core.measures import leaving
 from cjstream.core.measures.customer_log import ANSWERED, ASKED, EXIT_REASON, JUDGED, MAX_TYPES, PAIN, CustomerLog
 from cjstream.core.measures.metrics import read
