@@ -36,13 +36,32 @@ def _lateness_ms(old: JourneyState, active: JourneyDefinition, by_hash: ByHash) 
 
 def next_due(state: CustomerState, journeys: "Journeys") -> int | None:
     """Return the moment right after which `expire` has something to do, in milliseconds, or None."""
-    dues = list[int]()
+    silent = silent_ms(state, journeys)
+    dues = [] if silent is None else [silent]
     for name, active in journeys.active.items():
         old = state.journeys.get(name, NOT_BEGUN)
         ahead = list(_ahead(state, old, active, journeys.by_hash))
         if ahead:
             dues.append(min(ahead) + _lateness_ms(old, active, journeys.by_hash))
     return min(dues, default=None)
+
+
+def silent_ms(state: CustomerState, journeys: "Journeys") -> int | None:
+    """Return the moment right after which a customer has been silent for too long, in milliseconds; None: never.
+
+    Touchpoints of the business count like the customer's own. Who left no sign of life was silent all the time: one
+    with ignored touchpoints only, or one who is forgotten but for the last step.
+    """
+    if journeys.expire_ms is None:
+        return None
+    heard_ms = max(state.newest_ms, state.heard_ms)
+    if heard_ms < 0:
+        return -1
+    lateness_ms = [
+        max(active.lateness_ms, _lateness_ms(state.journeys.get(name, NOT_BEGUN), active, journeys.by_hash))
+        for name, active in journeys.active.items()
+    ]
+    return heard_ms + journeys.expire_ms + max(lateness_ms, default=0)
 
 
 def _ahead(state: CustomerState, old: JourneyState, active: JourneyDefinition, by_hash: ByHash) -> Iterator[int]:

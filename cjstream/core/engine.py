@@ -3,14 +3,14 @@
 All decisions of cjstream are made here and in what this imports. Nothing here knows Kafka, Faust or the time of day.
 """
 
+import dataclasses
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import NamedTuple
 
 import msgspec
 from msgspec.structs import replace
 
-from cjstream.core import dues, journey, measured, plain, versions
+from cjstream.core import dues, forgetting, journey, measured, plain, versions
 from cjstream.core.definition import JourneyDefinition, PersonaRule
 from cjstream.core.logged import Times
 from cjstream.core.measures.sentiment import Scorer, derived
@@ -22,7 +22,6 @@ from cjstream.core.state import (
     Fence,
     JourneyState,
     Latest,
-    Marker,
     Measured,
     find_entry,
     id_entry,
@@ -30,7 +29,7 @@ from cjstream.core.state import (
     value_of,
 )
 from cjstream.core.told import NOTHING_MEASURED, Told
-from cjstream.core.touchpoint import Erasure, Touchpoint
+from cjstream.core.touchpoint import Touchpoint
 
 APPLIED, IGNORED, DUPLICATE, LATE, ERASED = "applied", "ignored", "duplicate", "late", "erased"
 ByHash = Mapping[str, JourneyDefinition]
@@ -57,6 +56,7 @@ class Journeys:
     tells_moves: bool = True  # whether steps have the transitions of order-free journeys too; the state has the visits
     tells_current: bool = True  # whether steps have a StageCurrent; see `news`
     scorer: Scorer | None = None  # tells the sentiment of a text, if a journey asks for it
+    expire_ms: int | None = None  # the silence after which a customer is forgotten; None: never
 
     @classmethod
     def of(
@@ -79,6 +79,10 @@ class Journeys:
             tuple(each for each in current_ones if each.measures is not None and each.measures.metrics is not None),
             scorer=scorer,
         )
+
+    def expiring(self, expire_ms: int | None) -> "Journeys":
+        """Return the same journeys, with customers forgotten after a silence of so many milliseconds; None: never."""
+        return self if expire_ms is None else dataclasses.replace(self, expire_ms=expire_ms, has_deadlines=True)
 
     def unmapped(self) -> list[str]:
         """Return what is wrong with mappings from older definitions, one sentence each."""
@@ -112,13 +116,6 @@ class Step(msgspec.Struct, frozen=True, gc=False):
     late_conversions: tuple[str, ...] = ()
     touchpoint: Touchpoint | None = None
     is_news: bool = False
-
-
-class Erased(NamedTuple):
-    """What an erasure did: the marker to keep, and the null record to send. The state is to be deleted."""
-
-    marker: Marker
-    outputs: tuple[Output, ...]
 
 
 def advance(state: CustomerState | None, touchpoint: Touchpoint, position: Fence, journeys: Journeys) -> Step:
@@ -316,8 +313,13 @@ def _newer(old: Latest | None, value: str, touchpoint: Touchpoint) -> Latest:
 def expire(state: CustomerState, customer_id: str, now_ms: int, journeys: Journeys) -> Step:
     """Return what the clock does to a customer at `now_ms`: deadlines longer ago than the lateness pass.
 
-    `now_ms` is a time before which everything was read. Nothing to do: no state, no outputs. The fence stays.
+    `now_ms` is a time before which everything was read. Nothing to do: no state, no outputs. The fence stays. Who was
+    silent for too long is forgotten after that: a state that is blank, and the null record; see `forgetting.lay_down`
+    for what comes then. Deadlines after the end of the silence pass for nobody.
     """
+    silent_ms = dues.silent_ms(state, journeys)
+    is_silent = silent_ms is not None and now_ms > silent_ms
+    now_ms = now_ms if silent_ms is None else min(now_ms, silent_ms + 1)
     told = _told(state, customer_id, None, value_of(state.account_id), journeys)
     told.measured = (state.measured or NOTHING_MEASURED,) * 2
     told.personas = (value_of(state.persona),) * 2
@@ -335,6 +337,8 @@ def expire(state: CustomerState, customer_id: str, now_ms: int, journeys: Journe
         assert new is not None
         states = {**states, name: replace(new, settled_ms=settled_ms)}
     if states is state.journeys:
+        if is_silent and forgetting.has_entered(state):
+            return Step(forgetting.blank(state), (Forgotten(customer_id),), APPLIED)
         return Step(None, (), APPLIED)
     after = replace(state, journeys=states, pending=(), measured=_kept(told, journeys))
     if journeys.tells_current:
@@ -370,6 +374,12 @@ def news(
     return scored(told, after, active)
 
 
+def standing(state: CustomerState, customer_id: str, journeys: Journeys) -> StageCurrent | Forgotten:
+    """Return what the newest record of a customer in this state has to say on the topic of current stages."""
+    told = current(state, customer_id, journeys.by_hash, journeys.active)
+    return scored(told, state, journeys.active) if told.journeys else Forgotten(customer_id)
+
+
 def _differ(before: CustomerState, after: CustomerState) -> bool:
     """Return whether what is known of the customer changed."""
     if before.channel is not after.channel and not _same(before.channel, after.channel):
@@ -387,25 +397,3 @@ def _judgement(state: CustomerState) -> Latest | None:
 
 def _same(one: Latest | None, other: Latest | None) -> bool:
     return one is other or (one is not None and other is not None and one.value == other.value)
-
-
-def erase(state: CustomerState | None, marker: Marker | None, erasure: Erasure, position: Fence) -> Erased | None:
-    """Return what forgets a customer, given the state, or the marker of an earlier erasure; None for a replay.
-
-    Sequences live on in the marker: a customer who returns goes on counting.
-    """
-    known = state.fence if state is not None else marker.fence if marker is not None else (0, -1)
-    if position <= known:
-        return None
-    sequences = dict(marker.sequences) if marker is not None else {}
-    erased_at_ms = max(erasure.at_ms, marker.erased_at_ms if marker is not None else erasure.at_ms)
-    if state is not None:
-        sequences |= {name: journey.sequence for name, journey in state.journeys.items()}
-        erased_at_ms = max(erased_at_ms, state.erased_at_ms if state.erased_at_ms is not None else erased_at_ms)
-    return Erased(Marker(position, erased_at_ms, sequences), (Forgotten(erasure.customer_id),))
-
-
-def returning(marker: Marker) -> CustomerState:
-    """Return the blank state of a customer who was erased: it keeps the fence, the sequences and `erased_at`."""
-    journeys = {name: JourneyState(sequence) for name, sequence in marker.sequences.items()}
-    return CustomerState(marker.fence, journeys=journeys, erased_at_ms=marker.erased_at_ms)

@@ -210,17 +210,22 @@ def experience_of(measured: Measured | None, journey: str) -> Experience:
 
 
 class Marker(msgspec.Struct, array_like=True, frozen=True, gc=False):
-    """What stays of an erased customer: the fence, the erasure's time, the last sequence per journey."""
+    """What stays of a forgotten customer: the fence, up to when all is forgotten, the last sequence per journey.
+
+    `made_ms`: when it was made, by the clock or the null record; -1 in older markers.
+    """
 
     fence: Fence
     erased_at_ms: int
     sequences: dict[str, int] = {}
+    made_ms: int = -1
 
 
 class Position(msgspec.Struct, array_like=True, frozen=True, gc=False):
     """How far a partition was applied: the last record's position, timestamp (-1: none), value hash, and topic.
 
-    `pending_acked`: outputs of clock-fired steps up to this changelog offset are durable.
+    `pending_acked`: outputs of clock-fired steps up to this changelog offset are durable. `partitions`: how many the
+    topic had then; 0: not known. `secret_hash`: of the secret that markers were made with; empty: not known.
     """
 
     fence: Fence = (0, -1)
@@ -228,6 +233,8 @@ class Position(msgspec.Struct, array_like=True, frozen=True, gc=False):
     value_hash: bytes = b""
     pending_acked: int = -1
     topic: str = ""
+    partitions: int = 0
+    secret_hash: bytes = b""
 
 
 _HEAD, _HEAD_WITH_PENDING = bytes((VERSION, 0)), bytes((VERSION, HAS_PENDING))
@@ -258,6 +265,12 @@ def decode_position(data: bytes) -> Position:
     return _decode(data, _read_position)
 
 
+def newer_position(held: Position, value: bytes | None) -> Position:
+    """Return the position in force after one more of its records, as a restore has it; raises as `decode_state`."""
+    position = Position() if value is None else decode_position(value)
+    return position if value is None or position.fence >= held.fence else held
+
+
 def _decode(data: bytes, read: Callable[[bytes], _Kind]) -> _Kind:
     version = data[0] if data else None
     if version not in VERSIONS:
@@ -280,6 +293,24 @@ def fence_of(data: bytes) -> Fence:
     return _head_decoder.decode(data[2:]).fence
 
 
+def is_older(data: bytes, than: bytes) -> bool:
+    """Return whether one encoded customer is of a time before another of the same customer.
+
+    The clock changes a customer without moving the fence; then who has sent fewer records is older.
+    """
+    fence, other = fence_of(data), fence_of(than)
+    if fence != other or data == than:
+        return fence < other
+    return _sent(data) < _sent(than)
+
+
+def _sent(data: bytes) -> tuple[int, int]:
+    """Return how many records were sent, and up to when the customer is forgotten: who fell silent sent none for it."""
+    state = decode_state(data)
+    sequences = sum(journey.sequence for journey in state.journeys.values())
+    return sequences, -1 if state.erased_at_ms is None else state.erased_at_ms
+
+
 def has_pending(data: bytes) -> bool:
     """Return whether an encoded customer carries pending outputs, without decoding it."""
     return bool(data[1] & HAS_PENDING)
@@ -295,9 +326,27 @@ def marker_key(customer_id: str, secret: bytes) -> bytes:
     return MARKER_PREFIX + blake2b(customer_id.encode(), digest_size=16, key=secret[:64]).digest()
 
 
+def hash_of_secret(secret: bytes) -> bytes:
+    """Return 8 bytes that tell the secret of the erasure markers from another one: a keyed hash of no customer.
+
+    Who guesses at secrets learns no more from it than from the marker of a known id.
+    """
+    return blake2b(b"\x00erasure markers", digest_size=8, key=secret[:64]).digest()
+
+
+def hashed_id(customer_id: str, secret: bytes) -> str:
+    """Return what stands for a customer where the id must not: the hash in the key of the erasure marker, in hex."""
+    return marker_key(customer_id, secret)[len(MARKER_PREFIX) :].hex()
+
+
 def definition_key(content_hash: str) -> bytes:
     """Return the reserved key under which a definition is kept."""
     return DEFINITION_PREFIX + content_hash.encode()
+
+
+def hash_of_value(value: bytes | None) -> bytes:
+    """Return the hash of an input record's value that a position keeps."""
+    return blake2b(value or b"", digest_size=8).digest()
 
 
 def id_entry(touchpoint_id: str, fingerprint: int) -> bytes:

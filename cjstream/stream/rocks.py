@@ -6,6 +6,7 @@ The only importer of rocksdict, and imported only where the setting `store` asks
 import logging
 import resource
 import shutil
+import threading
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
@@ -13,16 +14,19 @@ from typing import Any, NoReturn
 
 import rocksdict
 
+from cjstream.stream.stamps import now_ms
 from cjstream.stream.store import StoreCorrupt, StoreError
 
 log = logging.getLogger("cjstream")
 
 MARKS = "marks"  # the column family
 OFFSET_KEY = b"\x00offset"  # among the marks; theirs begin otherwise
+DELETED_KEY = b"\x00deleted"  # since when there are deletions that files may not have yet
 DISCARD = "discard"  # a file beside the database's own: it is not to be trusted
 # What tells of the moment, not of the files, in the words of the system: a restart finds them whole. `/LOCK` is
 # RocksDB's own file, held by whoever works with it.
 PASSING = ("/LOCK", "Too many open files", "No space left", "Permission denied", "Read-only file system")
+CUT_SHORT = "Shutdown in progress"
 BLOCK_BYTES = 4096  # one read of the disk; a customer is about a tenth of it
 BLOOM_BITS = 10  # 1 % of the look-ups in vain reach a block
 MIN_BUFFER_BYTES = 1 << 20
@@ -71,6 +75,7 @@ def _options(cache_bytes: int, write_buffer_bytes: int) -> Any:
     options.set_keep_log_file_num(2)
     options.set_max_log_file_size(LOG_BYTES)
     options.set_stats_dump_period_sec(0)
+    options.set_max_manifest_file_size(1)  # a new one with each file: it has the first and last key of all there were
     return options
 
 
@@ -120,6 +125,8 @@ class RocksStore:
             with suppress(Exception):
                 self._let_go()
             self._fail(error)
+        self._is_noted = False  # that something was deleted, since the last purge
+        self._noting, self._purging = threading.Lock(), threading.Lock()
         self.changelog_offset = -1 if held is None else int.from_bytes(held, "big", signed=True)
 
     def get(self, key: bytes) -> bytes | None:
@@ -144,10 +151,11 @@ class RocksStore:
         marks: Mapping[bytes, bytes | None] = {},
     ) -> None:
         """Put values and marks (None deletes) and the changelog offset in one atomic step."""
-        batch, handle = rocksdict.WriteBatch(raw_mode=True), self._handle
+        batch, handle, is_deleting = rocksdict.WriteBatch(raw_mode=True), self._handle, False
         for key, value in rows.items():
             if value is None:
                 batch.delete(key)
+                is_deleting = True
             else:
                 batch.put(key, value)
         for key, value in marks.items():
@@ -155,12 +163,20 @@ class RocksStore:
                 batch.delete(key, handle)
             else:
                 batch.put(key, value, handle)
+        if is_deleting and not self._is_noted:
+            self._note_deletion(batch)
         batch.put(OFFSET_KEY, changelog_offset.to_bytes(8, "big", signed=True), handle)
         try:
             self._rows.write(batch)
         except Exception as error:
             self._fail(error)
         self.changelog_offset = changelog_offset
+
+    def _note_deletion(self, batch: Any) -> None:
+        with self._noting:
+            self._is_noted = True
+            if self._beside.get(DELETED_KEY) is None:
+                batch.put(DELETED_KEY, _now(), self._handle)
 
     def items(self, prefix: bytes = b"") -> Iterator[tuple[bytes, bytes]]:
         """Yield the keys that begin so, in order, and their values."""
@@ -204,6 +220,33 @@ class RocksStore:
         except Exception as error:
             self._fail(error)
 
+    def purge(self, before_ms: int) -> None:
+        """Write all files anew if something was deleted before `before_ms`. Reads and writes go on meanwhile."""
+        with self._purging:
+            try:
+                held = self._beside.get(DELETED_KEY)
+                if held is None or int.from_bytes(held, "big") >= before_ms:
+                    return
+                self._is_noted = False  # what is deleted from here on is noted anew, for the next time
+                self._rewrite()
+            except Exception as error:
+                if not isinstance(error, rocksdict.DbClosedError) and CUT_SHORT not in str(error):
+                    self._fail(error)
+
+    def _rewrite(self) -> None:
+        options = rocksdict.CompactOptions()
+        options.set_exclusive_manual_compaction(False)
+        options.set_bottommost_level_compaction(rocksdict.BottommostLevelCompaction.force())
+        self._rows.flush()
+        self._rows.compact_range(None, None, options)
+        self._beside.compact_range(None, None, options)
+        with self._noting:
+            if self._is_noted:
+                self._beside.put(DELETED_KEY, _now())
+            else:
+                self._beside.delete(DELETED_KEY)
+        self._beside.flush()  # one file more, so that the manifest is made anew as well
+
     def size_bytes(self) -> int:
         """Return how much of the disk it takes, about; 0 if it is closed."""
         try:
@@ -215,8 +258,11 @@ class RocksStore:
     def close(self) -> None:
         """Write all to files, so that no log is read again at the next start, and let go of them."""
         try:
-            self._rows.flush()
-            self._let_go()
+            if self._purging.locked():
+                self._cut_short()
+            else:
+                self._rows.flush()
+                self._let_go()
         except Exception as error:
             self._fail(error)
 
@@ -226,6 +272,13 @@ class RocksStore:
             self._let_go()
         except Exception as error:
             self._fail(error)
+
+    def _cut_short(self) -> None:
+        """Let go of it in the middle of a purge, which the next start begins anew. What is in no file is in the log."""
+        self._rows.cancel_all_background(False)
+        with self._purging, suppress(Exception):
+            self._let_go()
+        self._rows = self._beside = None
 
     def _let_go(self) -> None:
         self._handle = None  # RocksDB stays open, and locked, while anything holds on to it
@@ -242,3 +295,7 @@ class RocksStore:
             raise StoreError(f"the store at {self._path} failed: {error}") from error
         (self._path / DISCARD).touch()
         raise StoreCorrupt(f"the store at {self._path} is damaged: {error}") from error
+
+
+def _now() -> bytes:
+    return now_ms().to_bytes(8, "big")

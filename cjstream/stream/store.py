@@ -7,10 +7,12 @@ needs no look at every customer when it is opened again. See docs/explanation/du
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Protocol
 
+from cjstream.discretion import Told
+
 Marks = dict[bytes, bytes | None]
 
 
-class StoreError(OSError):
+class StoreError(Told):
     """The local store could not be read or written. What is not committed yet is safe in the changelog."""
 
 
@@ -49,6 +51,12 @@ class Store(Protocol):
 
     def clear_marks(self, start: bytes, end: bytes) -> None:
         """Delete the marks from `start` to right before `end`."""
+
+    def purge(self, before_ms: int) -> None:
+        """Let no file hold values or keys that were deleted before `before_ms`, nor any deleted till now.
+
+        Does nothing where none was. Slow; may be called in a thread of its own, also when the store is closed.
+        """
 
     def size_bytes(self) -> int:
         """Return how much of the disk it takes, about; any thread may ask."""
@@ -105,6 +113,9 @@ class MemoryStore:
         """Delete marks."""
         for key, _ in self.marks(start, end):
             del self._marks[key]
+
+    def purge(self, before_ms: int) -> None:
+        """Nothing is in files."""
 
     def size_bytes(self) -> int:
         """Return 0: nothing is on the disk."""

@@ -11,8 +11,9 @@ from hypothesis import strategies as st
 
 from cjstream.core.definition import JourneyDefinition, compile_definition
 from cjstream.core.dues import may_be_due, next_due
-from cjstream.core.engine import Journeys, Step, advance, erase, expire, returning
+from cjstream.core.engine import Journeys, Step, advance, expire
 from cjstream.core.fields import Fields
+from cjstream.core.forgetting import erase, lay_down, returning
 from cjstream.core.outputs import Output, Signal, StageCurrent, StageTransition
 from cjstream.core.report import current, scored
 from cjstream.core.state import CustomerState, Fence, Instance, Latest, Marker, decode_state, encode
@@ -93,10 +94,15 @@ class Customer:
         step = expire(self.state, "ani", now_ms, self.journeys)
         assert encode(self.state) == held, "expire changed its input"
         assert expire(self.state, "ani", now_ms, self.journeys) == step, "expire is not deterministic"
-        assert (step.state is not None) == (due_ms is not None and now_ms > due_ms), "next_due does not say when"
+        marker = lay_down(self.state, now_ms, self.journeys) if step.state is None else None
+        is_due = due_ms is not None and now_ms > due_ms
+        assert (step.state is not None or marker is not None) == is_due, "next_due does not say when"
         assert step.state is not None or not step.outputs
         self._check_current(self.state, step, "ani")
-        return self._take(step)
+        self._take(step)
+        if marker is not None:
+            self.state, self.marker = None, marker
+        return step
 
     def _take(self, step: Step) -> Step:
         self.steps.append(step)

@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cjstream.core.engine import APPLIED, DUPLICATE, ERASED, IGNORED, LATE, REPLAYED, Journeys, Step, advance, erase
+from cjstream.core.engine import APPLIED, DUPLICATE, ERASED, IGNORED, LATE, REPLAYED, Journeys, Step, advance
+from cjstream.core.forgetting import erase
 from cjstream.core.outputs import Forgotten
 from cjstream.core.state import RECENT_IDS, CustomerState
 from cjstream.core.touchpoint import Erasure, Touchpoint

@@ -119,6 +119,9 @@ WRITTEN: dict[str, CustomerState | Marker | Position] = {
         {"shop": JourneyState(1, (Instance("feedbeeffeedbeef", visits=(Visit(0, START_MS, 0, "t1"),)),))},
     ),
     "v1-marker.bin": Marker((0, 77), START_MS, {"shop": 4, "b2b": 0}),
+    "v3-position.bin": Position(
+        (1, 99), START_MS, b"\xff" * 8, 12, "touchpoints", 4, bytes.fromhex("5ecc7ea1600dfade")
+    ),
     "v1-position.bin": Position((2, 99), START_MS, b"\xff" * 16, 12, "touchpoints"),
 }  # fmt: skip
 DECODE: dict[type, Any] = {CustomerState: decode_state, Marker: decode_marker, Position: decode_position}
