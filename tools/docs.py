@@ -1,4 +1,4 @@
-"""Write the reference pages that are made from code: settings, metrics, commands. `--check` only compares.
+"""Write the reference pages that are made from code: settings, metrics, commands, limits. `--check` only compares.
 
 Not part of the package: it is of use in a checkout only.
 """
@@ -11,10 +11,13 @@ from pathlib import Path
 import click
 
 from cjstream.cli import main as cjstream
+from cjstream.core.limits import LIMITS
 from cjstream.metrics import METRICS
 from cjstream.settings import SETTINGS
 
 REFERENCE = Path(__file__).parents[1] / "docs" / "reference"
+LIMITS_BEGIN = "<!-- Made by `make docs` from cjstream/core/limits.py. Change it there. -->\n"
+LIMITS_END = "<!-- Up to here. -->\n"
 MADE_FROM = "<!-- Made by `make docs` from {}. Change it there. -->\n"
 
 
@@ -34,7 +37,7 @@ def settings() -> str:
     rows = [(code(row.env), code(row.default), row.help) for row in SETTINGS]
     return f"""# Settings
 
-{MADE_FROM.format("cjstream/settings.py")}
+{MADE_FROM.format("cjstream/settings/")}
 Settings are environment variables, read once at start. An empty one counts as not set. A bad value ends the
 command with exit code 2 and names the variable, the value and what is allowed.
 
@@ -88,7 +91,21 @@ def options_of(command: click.Command, context: click.Context) -> str:
     return table(("option", "meaning"), rows) if rows else ""
 
 
-PAGES: dict[str, Callable[[], str]] = {"settings.md": settings, "metrics.md": metrics, "cli.md": commands}
+def topics_and_records() -> str:
+    """Return the page of topics and records, which is written by hand, with its table of limits made anew."""
+    page = (REFERENCE / "topics-and-records.md").read_text("utf-8")
+    rows = [(each.of, f"{each.most:,.16g} {each.unit}".strip(), code(each.reason)) for each in LIMITS]
+    before, rest = page.split(LIMITS_BEGIN)
+    made = table(("of", "at most", "beyond it"), rows)
+    return f"{before}{LIMITS_BEGIN}{made}{LIMITS_END}{rest.split(LIMITS_END)[1]}"
+
+
+PAGES: dict[str, Callable[[], str]] = {
+    "settings.md": settings,
+    "metrics.md": metrics,
+    "cli.md": commands,
+    "topics-and-records.md": topics_and_records,
+}
 
 
 def stale() -> list[str]:

@@ -7,7 +7,8 @@ from time import monotonic
 from typing import NamedTuple
 
 from cjstream.metrics import Metrics
-from cjstream.ops import NO_PARTITION
+from cjstream.ops import METRICS, NO_PARTITION, headers_of
+from cjstream.settings import Secret
 from cjstream.supervisor.merge import merge
 
 LOOPBACK = "127.0.0.1"
@@ -32,17 +33,21 @@ class Reply(NamedTuple):
 class Pages:
     """The three pages. `standings` gives the workers by number, `partitions` of the input is None until known.
 
+    The workers ask for the same `token` as the supervisor.
+
     The methods run on the server's threads. None waits longer than ANSWER_SECONDS for the workers.
     """
 
-    def __init__(self, metrics: Metrics, standings: Callable[[], Sequence[Standing]]) -> None:
+    def __init__(
+        self, metrics: Metrics, standings: Callable[[], Sequence[Standing]], token: Secret | None = None
+    ) -> None:
         self.partitions: int | None = None
-        self._metrics, self._standings = metrics, standings
+        self._metrics, self._standings, self._token = metrics, standings, token
 
     def render(self, accept: str = "") -> tuple[str, bytes]:
         """Return content type and body of a scrape, in the format that the Accept header asks for."""
         standings = self._standings()
-        replies = _ask_all(standings, "/metrics", accept)
+        replies = _ask_all(standings, METRICS, {"Accept": accept, **headers_of(self._token)})
         texts = {number: reply.text for number, reply in replies.items() if reply.status == http.client.OK}
         for number in range(len(standings)):
             self._metrics.set("cjstream_worker_up", number in texts, (str(number),))
@@ -67,13 +72,19 @@ class Pages:
         return _verdict({number: why for number, why in _faults(running, "/livez").items() if why})
 
 
+def living(standings: Sequence[Standing]) -> list[int]:
+    """Return the numbers of the workers that say that they are alive. Waits ANSWER_SECONDS if one says nothing."""
+    replies = _ask_all(standings, "/livez", {})
+    return [number for number, reply in replies.items() if reply.status == http.client.OK]
+
+
 def _verdict(faults: Mapping[int, str]) -> tuple[bool, str]:
     return not faults, "; ".join(f"worker {number}: {why}" for number, why in sorted(faults.items()))
 
 
 def _faults(standings: Sequence[Standing], page: str) -> dict[int, str]:
     """Return what is wrong, by number, of those with which something is."""
-    replies = _ask_all(standings, page)
+    replies = _ask_all(standings, page, {})
     faults = {}
     for number, standing in enumerate(standings):
         reply = replies.get(number)
@@ -86,12 +97,12 @@ def _faults(standings: Sequence[Standing], page: str) -> dict[int, str]:
     return faults
 
 
-def _ask_all(standings: Sequence[Standing], page: str, accept: str = "") -> dict[int, Reply]:
+def _ask_all(standings: Sequence[Standing], page: str, headers: Mapping[str, str]) -> dict[int, Reply]:
     """Ask all at once and return what came in time, by number."""
     replies: dict[int, Reply] = {}
 
     def ask(number: int, port: int) -> None:
-        reply = _ask(port, page, accept)
+        reply = _ask(port, page, headers)
         if reply is not None:
             replies[number] = reply
 
@@ -108,10 +119,10 @@ def _ask_all(standings: Sequence[Standing], page: str, accept: str = "") -> dict
     return replies.copy()  # a thread that is late may still add to the other
 
 
-def _ask(port: int, page: str, accept: str) -> Reply | None:
+def _ask(port: int, page: str, headers: Mapping[str, str]) -> Reply | None:
     connection = http.client.HTTPConnection(LOOPBACK, port, timeout=ANSWER_SECONDS)
     try:
-        connection.request("GET", page, headers={"Accept": accept})
+        connection.request("GET", page, headers=headers)
         response = connection.getresponse()
         return Reply(response.status, response.read().decode())
     except (OSError, http.client.HTTPException, UnicodeDecodeError):

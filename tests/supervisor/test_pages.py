@@ -119,7 +119,7 @@ def test_the_pages_are_served() -> None:
         server = OpsServer(found, found.ready, found.alive, "127.0.0.1", 0)
         port = server.start()
         try:
-            reply = pages._ask(port, "/readyz", "")
+            reply = pages._ask(port, "/readyz", {})
         finally:
             server.stop()
     assert reply == (200, "ok\n")
