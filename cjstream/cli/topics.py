@@ -1,10 +1,12 @@
-"""`cjstream topics create` and `cjstream topics check`."""
+"""`cjstream topics create` and `cjstream topics check`; `accept` is in a file of its own."""
 
 import asyncio
 
 import rich_click as click
 
 from cjstream import kafka, settings
+from cjstream.cli.accept import command as accept
+from cjstream.settings import Settings
 
 BROKER_SECONDS = 60  # so that a script may start broker and topics at the same time
 DEFAULT_PARTITIONS = 8
@@ -13,6 +15,9 @@ DEFAULT_PARTITIONS = 8
 @click.group()
 def command() -> None:
     """Make or check the app's topics: the inputs, the outputs and the state's changelog."""
+
+
+command.add_command(accept, "accept")
 
 
 @command.command()
@@ -25,7 +30,7 @@ def create(partitions: int) -> None:
     """
 
     async def run() -> list[str]:
-        await kafka.wait_for_broker(config.kafka_bootstrap_servers, BROKER_SECONDS)
+        await kafka.wait_for_broker(config, BROKER_SECONDS)
         return await kafka.create_topics(config, partitions)
 
     config = settings.load()
@@ -43,24 +48,20 @@ def create(partitions: int) -> None:
 def check(ctx: click.Context, partitions: int | None) -> None:
     """Print each topic's partition count; exit 1 if one is missing or the counts are not right.
 
-    A topic with a smaller record limit than `create` gives is named, and is no reason for 1; nor is a topic of facts
-    that is not compacted. Waits up to 60 s for the broker.
+    A topic with a smaller record limit than `create` gives is named, and is no reason for 1; nor is a compacted one
+    that may keep longer what was replaced, or a topic of facts that is not compacted. Waits up to 60 s for the broker.
     """
 
-    async def run() -> tuple[dict[str, int | None], dict[str, int], bool]:
-        await kafka.wait_for_broker(config.kafka_bootstrap_servers, BROKER_SECONDS)
-        return await kafka.check_topics(config), await kafka.small_topics(config), await kafka.is_losing_facts(config)
+    async def run() -> tuple[dict[str, int | None], list[str]]:
+        await kafka.wait_for_broker(config, BROKER_SECONDS)
+        return await kafka.check_topics(config), await _notes(config)
 
     config = settings.load()
-    found, small, is_losing_facts = asyncio.run(run())
+    found, notes = asyncio.run(run())
     for name, count in found.items():
         click.echo(f"{name}  {'missing' if count is None else count}")
-    for name, limit in small.items():
-        todo = f"{kafka.RECORD_LIMIT_BYTES} is better: a worker stops at a larger record"
-        click.echo(f"note: {name} takes records of up to {limit} bytes; {todo}", err=True)
-    if is_losing_facts:
-        todo = "cleanup.policy=compact is better: a worker that starts knows only the facts still in it"
-        click.echo(f"note: {config.facts} deletes old facts; {todo}", err=True)
+    for note in notes:
+        click.echo(f"note: {note}", err=True)
     counts = set(kafka.alike(found, config).values())
     if None in found.values():
         click.echo("topics are missing; run `cjstream topics create`", err=True)
@@ -69,3 +70,21 @@ def check(ctx: click.Context, partitions: int | None) -> None:
     else:
         return
     ctx.exit(1)
+
+
+async def _notes(config: Settings) -> list[str]:
+    """Return what could be better about the topics that there are, one sentence each."""
+    notes = [
+        f"{name} takes records of up to {limit} bytes; max.message.bytes={better} is better: "
+        "a worker stops at a larger record"
+        for name, (limit, better) in (await kafka.small_topics(config)).items()
+    ]
+    notes += [
+        f"{name} may keep for ever what a forgotten customer had; "
+        f"max.compaction.lag.ms={kafka.MAX_COMPACTION_LAG_MS} is better"
+        for name in await kafka.unbounded_topics(config)
+    ]
+    if await kafka.is_losing_facts(config):
+        todo = "cleanup.policy=compact is better: a worker that starts knows only the facts still in it"
+        notes.append(f"{config.facts} deletes old facts; {todo}")
+    return notes

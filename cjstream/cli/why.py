@@ -14,21 +14,23 @@ from cjstream.core.definition import JourneyDefinition, compile_definition
 from cjstream.core.engine import Journeys
 from cjstream.core.explain import standings, unknown
 from cjstream.core.retrace import Line, Retrace, waiting
-from cjstream.core.state import DEFINITION_PREFIX, CustomerState, decode_state
+from cjstream.core.state import DEFINITION_PREFIX, POSITION_KEY, CustomerState, Fence, decode_position, decode_state
 from cjstream.core.times import format_time
 from cjstream.core.touchpoint import Erasure, Rejection, Touchpoint
 from cjstream.ingest.codec import decode, dumps, loads
 from cjstream.kafka import topic_spans
 from cjstream.settings import Settings
 
-EPOCH = 0  # of the input topic, as in the worker
-
 
 class Kept(NamedTuple):
-    """What a partition of the changelog holds: the customer's state, and the definitions, in the order of first use."""
+    """What a partition of the changelog holds: the customer's state, and the definitions, in the order of first use.
+
+    `applied`: the position in the input up to which the partition was applied; its epoch is the one in force.
+    """
 
     state: CustomerState | None
     definitions: list[JourneyDefinition]
+    applied: Fence = (0, -1)
 
 
 class Log(NamedTuple):
@@ -67,22 +69,24 @@ async def _explain(config: Settings, customer: str) -> dict[str, Any] | None:
 
 async def read_kept(config: Settings, customer: str) -> Kept:
     """Return what the changelog holds that is of use here; reads the customer's partition of it."""
-    key, state, found = customer.encode(), None, dict[bytes, JourneyDefinition]()
+    key, state, applied, found = customer.encode(), None, (0, -1), dict[bytes, JourneyDefinition]()
     partition = kafka.partition_of(key, await kafka.partition_count(config, config.state_changelog))
     async with aclosing(kafka.read_topic(config, config.state_changelog, partitions=[partition])) as records:
         async for record in records:
             if record.key == key:
                 state = None if record.value is None else decode_state(record.value)
+            elif record.value and record.key == POSITION_KEY:
+                applied = decode_position(record.value).fence
             elif record.value and record.key and record.key.startswith(DEFINITION_PREFIX):
                 found[record.key] = compile_definition(loads(record.value), config.state_changelog)
-    return Kept(state, list(found.values()))
+    return Kept(state, list(found.values()), applied)
 
 
 async def explain(config: Settings, customer: str, kept: Kept) -> dict[str, Any] | None:
     """Return all that can be told, None if neither state nor log knows the customer. Reads a partition of the log."""
     by_hash = {definition.hash: definition for definition in kept.definitions}
     state, now_ms = kept.state or CustomerState(), time_ns() // 1_000_000
-    log = await _retrace(config, customer, state, _journeys(config, state, kept.definitions))
+    log = await _retrace(config, customer, state, kept.applied, _journeys(config, state, kept.definitions))
     if kept.state is None and not log["lines"]:
         return None
     return {
@@ -108,15 +112,18 @@ def _journeys(config: Settings, state: CustomerState, definitions: Sequence[Jour
     return Journeys.of(active, definitions, sentiment.load(config.sentiment_scorer) if asks else None)
 
 
-async def _retrace(config: Settings, customer: str, state: CustomerState, journeys: Journeys) -> dict[str, Any]:
+async def _retrace(
+    config: Settings, customer: str, state: CustomerState, applied: Fence, journeys: Journeys
+) -> dict[str, Any]:
     """Return what the customer's touchpoints did, as the log has them."""
     log = await _read_log(config, customer)
     retrace, lines, later = Retrace(customer, journeys), list[Line](), list[Line]()
+    epoch, done = applied[0], max(applied, state.fence)  # who was forgotten has no fence
     for offset, item in log.items:
-        if isinstance(item, Touchpoint) and (EPOCH, offset) > state.fence:
+        if isinstance(item, Touchpoint) and (epoch, offset) > done:
             later.append(waiting(item))
         else:
-            lines += retrace.feed(item, (EPOCH, offset))
+            lines += retrace.feed(item, (epoch, offset))
     settled_ms = {name: state.journeys[name].settled_ms for name in journeys.active if name in state.journeys}
     lines += retrace.finish({name: ms for name, ms in settled_ms.items() if ms >= 0})
     missing = _touchpoints_of(state) - retrace.seen

@@ -2,17 +2,21 @@
 
 import asyncio
 import time
+from collections.abc import Iterable, Mapping
 from typing import Any, NamedTuple
 
-from aiokafka import TopicPartition
+from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.coordinator.protocol import ConsumerProtocolMemberAssignment
-from aiokafka.errors import KafkaError
+from aiokafka.errors import CommitFailedError, KafkaError
 
-from cjstream.kafka.clients import CONNECT_SECONDS, admin_client, reader
+from cjstream.errors import StateMismatch
+from cjstream.kafka.clients import CONNECT_SECONDS, admin_client, reader, started
+from cjstream.kafka.options import client_options
 from cjstream.kafka.topics import require_topics
 from cjstream.settings import Settings
 
 COORDINATOR_SECONDS = 15  # a new cluster makes the topic of the offsets when the first group is asked for
+STOP_WORKERS = "stop all workers of the app first"
 UUID_CHARACTERS = 37  # a dash and a UUID, which Kafka puts behind the name of every member
 
 
@@ -36,7 +40,7 @@ async def group_positions(settings: Settings) -> list[Position]:
     """Return the app's group in each partition of the input, in order. Raises as `require_topics`."""
     count = await require_topics(settings)
     parts = [TopicPartition(settings.touchpoints, number) for number in range(count)]
-    async with admin_client(settings.kafka_bootstrap_servers) as admin:
+    async with admin_client(settings) as admin:
         offsets = await _offsets(admin, settings.app_id, parts)
         owners = await _owners(admin, settings)
     async with reader(settings) as consumer:
@@ -49,6 +53,43 @@ async def group_positions(settings: Settings) -> list[Position]:
         committed = offset if offset >= 0 else None
         positions.append(Position(number, committed, end, lag, ages.get(number), owners.get(number)))
     return positions
+
+
+async def unowned_partitions(settings: Settings) -> list[int]:
+    """Return the partitions of the input that no member of the app's group has. Raises as `require_topics`."""
+    count = await require_topics(settings)
+    async with admin_client(settings) as admin:
+        owners = await _owners(admin, settings)
+    return [number for number in range(count) if number not in owners]
+
+
+async def committed_offsets(settings: Settings, partitions: Iterable[int]) -> dict[int, int]:
+    """Return the offsets that the app's group has committed, of those of these input partitions that have one."""
+    parts = [TopicPartition(settings.touchpoints, number) for number in partitions]
+    async with admin_client(settings) as admin:
+        offsets = await _offsets(admin, settings.app_id, parts)
+    return {part.partition: each.offset for part, each in offsets.items() if each.offset >= 0}
+
+
+async def group_members(settings: Settings) -> list[str]:
+    """Return who is in the app's group, each as member @ host. A worker that was killed stays for a session timeout."""
+    async with admin_client(settings) as admin:
+        return [f"{_name(member_id)}@{host.lstrip('/')}" for member_id, host, _ in await _members(admin, settings)]
+
+
+async def commit_offsets(settings: Settings, offsets: Mapping[int, int]) -> None:
+    """Commit input offsets for the app's group. Raises StateMismatch if it has members, whose own commits these are."""
+    parts = {TopicPartition(settings.touchpoints, number): offset for number, offset in offsets.items()}
+    consumer = AIOKafkaConsumer(
+        **client_options(settings), group_id=settings.app_id, enable_auto_commit=False, auto_offset_reset="earliest"
+    )
+    async with started(consumer, settings):
+        consumer.assign(list(parts))
+        consumer.pause(*parts)
+        try:
+            await consumer.commit(parts)
+        except CommitFailedError:
+            raise StateMismatch(f"a worker of app {settings.app_id} has started", STOP_WORKERS) from None
 
 
 async def _offsets(admin: Any, group: str, parts: list[TopicPartition]) -> dict[TopicPartition, Any]:
@@ -70,13 +111,22 @@ async def _offsets(admin: Any, group: str, parts: list[TopicPartition]) -> dict[
 
 async def _owners(admin: Any, settings: Settings) -> dict[int, str]:
     owners: dict[int, str] = {}
-    [response] = await admin.describe_consumer_groups([settings.app_id])
-    [(_code, _group, _state, _type, _protocol, members, *_rest)] = response.groups
-    for member_id, _client_id, host, _metadata, assignment in members:
+    for member_id, host, assignment in await _members(admin, settings):
         for topic, numbers in _assigned(assignment):
             if topic == settings.touchpoints:
-                owners |= dict.fromkeys(numbers, f"{member_id[:-UUID_CHARACTERS]}@{host.lstrip('/')}")
+                owners |= dict.fromkeys(numbers, f"{_name(member_id)}@{host.lstrip('/')}")
     return owners
+
+
+async def _members(admin: Any, settings: Settings) -> list[tuple[str, str, bytes]]:
+    """Return id, host and encoded assignment of each member of the app's group."""
+    [response] = await admin.describe_consumer_groups([settings.app_id])
+    [(_code, _group, _state, _type, _protocol, members, *_rest)] = response.groups
+    return [(member_id, host, assigned) for member_id, _client_id, host, _metadata, assigned in members]
+
+
+def _name(member_id: str) -> str:
+    return member_id[:-UUID_CHARACTERS]
 
 
 def _assigned(assignment: bytes) -> list[tuple[str, list[int]]]:

@@ -43,14 +43,31 @@ class Found(NamedTuple):
 async def records_at(settings: Settings, topic: str, offsets: Mapping[int, int]) -> dict[int, Found]:
     """Look at one offset of each of these partitions of a topic that exists."""
     parts = {TopicPartition(topic, number): at for number, at in offsets.items()}
-    async with reader(settings) as consumer:
+    async with reader(settings, fetch_bytes=1) as consumer:
+        # All at once: assigned, it learns of the topic without a delay; a second assignment may hang when it is stopped
+        # (aiokafka 0.14); and a broker holds a fetch that finds nothing to return.
+        consumer.assign([*parts])
+        consumer.pause(*parts)
+        for part, at in parts.items():
+            consumer.seek(part, max(at, 0))
         starts, ends = await consumer.beginning_offsets([*parts]), await consumer.end_offsets([*parts])
-        asked = {part: at for part, at in parts.items() if starts[part] <= at < ends[part]}
-        consumer.assign([*asked])
-        for part, at in asked.items():  # all at once: a broker holds a fetch that finds nothing to return
-            consumer.seek(part, at)
-        records = await _firsts(consumer, set(asked))
+        asked = {part for part, at in parts.items() if starts[part] <= at < ends[part]}
+        consumer.resume(*asked)
+        records = await _firsts(consumer, asked)
     return {part.partition: Found(Span(starts[part], ends[part]), records.get(part.partition)) for part in parts}
+
+
+async def records_between(
+    settings: Settings, topic: str, partition: int, start: int, end: int
+) -> list[ConsumerRecord[bytes, bytes]]:
+    """Return the committed records from offset `start` to right before `end`, which the log has come to."""
+    part, found = TopicPartition(topic, partition), list[ConsumerRecord[bytes, bytes]]()
+    async with reader(settings) as consumer:
+        consumer.assign([part])
+        consumer.seek(part, start)
+        async for _, records in _batches(consumer, {part: end}, settings):
+            found += [record for record in records if record.offset < end]
+    return found
 
 
 async def _firsts(consumer: Any, parts: set[TopicPartition]) -> dict[int, ConsumerRecord[bytes, bytes]]:

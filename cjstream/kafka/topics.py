@@ -1,17 +1,26 @@
 """The seven topics of an app: what they should be, made, checked."""
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from functools import lru_cache
 from typing import Any, NamedTuple
 
 from aiokafka.admin import NewTopic
 from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
-from aiokafka.errors import TopicAlreadyExistsError
+from aiokafka.errors import TopicAlreadyExistsError, TopicAuthorizationFailedError
 from aiokafka.partitioner import murmur2
 
 from cjstream.errors import ConfigError, StateMismatch
 from cjstream.kafka.clients import admin_client
+from cjstream.kafka.rights import (
+    Right,
+    describe_topics,
+    group_rights,
+    lacking,
+    missing_rights,
+    no_topic,
+    unconfigured,
+)
 from cjstream.settings import Settings
 
 INPUT_LIMIT_BYTES = 1_048_588  # Kafka's default for max.message.bytes
@@ -20,8 +29,9 @@ INPUT_LIMIT_BYTES = 1_048_588  # Kafka's default for max.message.bytes
 RECORD_LIMIT_BYTES = 8 << 20
 DEAD_LETTER_EXTRA_BYTES = 65_536  # room for the coordinates and the reason that a dead letter carries
 COMPACTION_LAG_SESSIONS = 10  # a zombie's write has to stay readable until long after its session
+MAX_COMPACTION_LAG_MS = 86_400_000  # how long what a forgotten customer had may stay; else Kafka sets no bound
+LIMIT, MAX_LAG = "max.message.bytes", "max.compaction.lag.ms"
 VISIBLE_SECONDS = 15  # from a topic's creation until the brokers' metadata shows it; usually below 1
-CREATE_TOPICS = "run `cjstream topics create`"
 
 
 class TopicSpec(NamedTuple):
@@ -35,15 +45,19 @@ class TopicSpec(NamedTuple):
 def topic_specs(settings: Settings, partitions: int, input_limit_bytes: int = INPUT_LIMIT_BYTES) -> list[TopicSpec]:
     """Return the seven topics, each with `partitions`; `input_limit_bytes` is the record limit of the input."""
     lag_ms = round(COMPACTION_LAG_SESSIONS * settings.kafka_session_timeout_seconds * 1000)
-    large = {"max.message.bytes": str(RECORD_LIMIT_BYTES)}
-    compacted = {"cleanup.policy": "compact", "min.compaction.lag.ms": str(lag_ms)}
+    large = {LIMIT: str(RECORD_LIMIT_BYTES)}
+    compacted = {
+        "cleanup.policy": "compact",
+        "min.compaction.lag.ms": str(lag_ms),
+        MAX_LAG: str(MAX_COMPACTION_LAG_MS),
+    }
     configs: dict[str, dict[str, str]] = {
-        settings.touchpoints: {"max.message.bytes": str(input_limit_bytes)},
+        settings.touchpoints: {LIMIT: str(input_limit_bytes)},
         settings.transitions: large,
         settings.stage_current: compacted,
         settings.signals: large,
         settings.dead_letter: {
-            "max.message.bytes": str(input_limit_bytes + DEAD_LETTER_EXTRA_BYTES),
+            LIMIT: str(input_limit_bytes + DEAD_LETTER_EXTRA_BYTES),
             # A dead letter keeps its record's timestamp: retention by time would delete one of an old backlog at once.
             "retention.ms": "-1",
         },
@@ -58,7 +72,7 @@ async def create_topics(settings: Settings, partitions: int) -> list[str]:
 
     Raises StateMismatch if one but that of facts exists with another partition count, ConfigError if Kafka refuses one.
     """
-    async with admin_client(settings.kafka_bootstrap_servers) as admin:
+    async with admin_client(settings) as admin:
         found = await _counts(admin, settings)
         _refuse_other_counts(alike(found, settings), partitions)
         limit = INPUT_LIMIT_BYTES
@@ -73,7 +87,7 @@ async def create_topics(settings: Settings, partitions: int) -> list[str]:
 
 async def check_topics(settings: Settings) -> dict[str, int | None]:
     """Return the partition count of each of the seven topics by name; None: there is no such topic."""
-    async with admin_client(settings.kafka_bootstrap_servers) as admin:
+    async with admin_client(settings) as admin:
         return await _counts(admin, settings)
 
 
@@ -82,31 +96,51 @@ def alike(found: Mapping[str, int | None], settings: Settings) -> dict[str, int 
     return {name: count for name, count in found.items() if name != settings.facts}
 
 
-async def small_topics(settings: Settings) -> dict[str, int]:
-    """Return the record limit of each topic that has a smaller one than it would be made with; a worker takes them.
+async def small_topics(settings: Settings) -> dict[str, tuple[int, int]]:
+    """Return record limit and better limit of each topic that has a smaller one than it would be made with.
 
-    Transitions, signals and the state changelog are looked at, if they exist.
+    A worker takes them. Looked at are transitions, signals, state changelog and dead letters, if they exist.
     """
-    async with admin_client(settings.kafka_bootstrap_servers) as admin:
+    async with admin_client(settings) as admin:
         found = await _counts(admin, settings)
-        names = [name for name in (settings.transitions, settings.signals, settings.state_changelog) if found[name]]
-        limits = {name: await _limit_bytes(admin, name) for name in names}
-    return {name: limit for name, limit in limits.items() if limit < RECORD_LIMIT_BYTES}
+        limits = {name: await _limit_bytes(admin, name) for name, count in found.items() if count is not None}
+    input_limit = limits.get(settings.touchpoints, INPUT_LIMIT_BYTES)
+    wanted = {spec.name: spec.config for spec in topic_specs(settings, 1, input_limit) if spec.name in limits}
+    better = {name: int(config.get(LIMIT, 0)) for name, config in wanted.items()}
+    return {name: (limit, better[name]) for name, limit in limits.items() if limit < better[name]}
+
+
+async def unbounded_topics(settings: Settings) -> list[str]:
+    """Return which of current stages and state changelog may keep what was replaced for longer than they would if made.
+
+    A worker takes them.
+    """
+    names = (settings.stage_current, settings.state_changelog)
+    async with admin_client(settings) as admin:
+        found = await _counts(admin, settings)
+        lags = {name: int(await topic_config(admin, name, MAX_LAG)) for name in names if found[name] is not None}
+    return [name for name, lag_ms in lags.items() if lag_ms > MAX_COMPACTION_LAG_MS]
+
+
+async def record_limits(settings: Settings, names: Iterable[str]) -> dict[str, int]:
+    """Return the largest record, in bytes as sent, that each of these topics takes."""
+    async with admin_client(settings) as admin:
+        return {name: await _limit_bytes(admin, name) for name in names}
 
 
 async def is_losing_facts(settings: Settings) -> bool:
     """Return whether Kafka deletes facts by age or size, so that a worker that starts no longer finds them all."""
-    async with admin_client(settings.kafka_bootstrap_servers) as admin:
+    async with admin_client(settings) as admin:
         found = await _counts(admin, settings)
         return found[settings.facts] is not None and (
-            await _config(admin, settings.facts, "cleanup.policy") != "compact"
+            await topic_config(admin, settings.facts, "cleanup.policy") != "compact"
         )
 
 
 async def tombstone_retention_ms(settings: Settings) -> int:
     """Return how long the state changelog keeps deletions for readers that are behind, in milliseconds."""
-    async with admin_client(settings.kafka_bootstrap_servers) as admin:
-        return int(await _config(admin, settings.state_changelog, "delete.retention.ms"))
+    async with admin_client(settings) as admin:
+        return int(await topic_config(admin, settings.state_changelog, "delete.retention.ms"))
 
 
 async def require_topics(settings: Settings) -> int:
@@ -114,20 +148,38 @@ async def require_topics(settings: Settings) -> int:
     found = await check_topics(settings)
     missing = [name for name, count in found.items() if count is None]
     if missing:
-        raise StateMismatch(f"no topic {', '.join(missing)}", CREATE_TOPICS)
+        raise no_topic(", ".join(missing))
     if len(set(alike(found, settings).values())) > 1:
         counts = ", ".join(f"{name} {count}" for name, count in alike(found, settings).items())
         raise StateMismatch(f"partition counts differ: {counts}", "all topics of an app need the same count")
     return found[settings.touchpoints] or 0
 
 
-async def partition_count(settings: Settings, topic: str) -> int:
-    """Return how many partitions a topic has; raises StateMismatch if there is none of this name."""
-    async with admin_client(settings.kafka_bootstrap_servers) as admin:
-        count = (await _all_counts(admin)).get(topic)
+async def partition_count(settings: Settings, topic: str, operation: str = "Read") -> int:
+    """Return how many partitions a topic has, for Read or Write.
+
+    Raises StateMismatch if there is none of this name, NotAuthorised if Kafka would refuse the operation.
+    """
+    async with admin_client(settings) as admin:
+        count = (await _counts_of(admin, settings, [Right(operation, "topic", topic)]))[topic]
     if count is None:
-        raise StateMismatch(f"no topic {topic}", CREATE_TOPICS)
+        raise no_topic(topic)
     return count
+
+
+async def require_rights(settings: Settings) -> None:
+    """Raise NotAuthorised, naming all that is missing, if Kafka's access control would stop a worker."""
+    own, current = settings.state_changelog, settings.stage_current  # where others' writes are looked for
+    outputs = settings.transitions, current, settings.signals, settings.dead_letter
+    wanted = [Right("Read", "topic", name) for name in (settings.touchpoints, settings.facts, own, current)]
+    wanted += [Right("Write", "topic", name) for name in (*outputs, own)]
+    if settings.store == "rocksdb":
+        wanted.append(Right("DescribeConfigs", "topic", own))  # how long deletions are kept
+    async with admin_client(settings) as admin:
+        found = await describe_topics(admin, {right.name for right in wanted})
+        missing = missing_rights(found, wanted) + await group_rights(admin, settings.app_id)
+    if missing:
+        raise lacking(missing, settings)
 
 
 @lru_cache(maxsize=1 << 17)  # the hash is pure Python, 5 us for an id, and customers come back
@@ -136,14 +188,16 @@ def partition_of(key: bytes, partitions: int) -> int:
     return int(murmur2(key) & 0x7FFFFFFF) % partitions
 
 
-async def _all_counts(admin: Any) -> dict[str, int]:
-    # All of them: aiokafka asks for topics by name in a way that creates them where the broker allows it.
-    return {topic["topic"]: len(topic["partitions"]) for topic in await admin.describe_topics()}
-
-
 async def _counts(admin: Any, settings: Settings) -> dict[str, int | None]:
-    counts = await _all_counts(admin)
-    return {spec.name: counts.get(spec.name) for spec in topic_specs(settings, 1)}
+    wanted = [Right("Describe", "topic", spec.name) for spec in topic_specs(settings, 1)]
+    return await _counts_of(admin, settings, wanted)
+
+
+async def _counts_of(admin: Any, settings: Settings, wanted: list[Right]) -> dict[str, int | None]:
+    found = await describe_topics(admin, [right.name for right in wanted])
+    if missing := missing_rights(found, wanted):
+        raise lacking(missing, settings)
+    return {right.name: found[right.name].partitions for right in wanted}
 
 
 def _refuse_other_counts(found: dict[str, int | None], partitions: int) -> None:
@@ -154,13 +208,17 @@ def _refuse_other_counts(found: dict[str, int | None], partitions: int) -> None:
 
 
 async def _limit_bytes(admin: Any, topic: str) -> int:
-    return int(await _config(admin, topic, "max.message.bytes"))
+    return int(await topic_config(admin, topic, LIMIT))
 
 
-async def _config(admin: Any, topic: str, key: str) -> str:
+async def topic_config(admin: Any, topic: str, key: str) -> str:
+    """Return a setting of a topic. Raises StateMismatch if there is no such topic, a KafkaError if it is not told."""
     wanted = ConfigResource(ConfigResourceType.TOPIC, topic, {key: None})
     [response] = await admin.describe_configs([wanted])
-    [(_code, _message, _type, _name, [(_key, value, *_rest)])] = response.resources
+    [(code, _message, _type, _name, entries)] = response.resources
+    if code:
+        raise unconfigured(code, topic)
+    [(_key, value, *_rest)] = entries
     return str(value)
 
 
@@ -170,6 +228,8 @@ async def _create(admin: Any, specs: list[TopicSpec], replication_factor: int) -
     topics = [NewTopic(name, count, replication_factor, assignments, config) for name, count, config in specs]
     response = await admin.create_topics(topics)
     for name, code, message in response.topic_errors:
+        if code == TopicAuthorizationFailedError.errno:
+            raise TopicAuthorizationFailedError(Right("Create", "topic", name))
         if code not in (0, TopicAlreadyExistsError.errno):
             why = f"Kafka does not create it with {_copies(replication_factor)}: {message or f'error {code}'}"
             raise ConfigError("topic", name, why)

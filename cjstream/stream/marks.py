@@ -153,5 +153,5 @@ def _made_of(journeys: Journeys) -> bytes:
     """Return a hash of all that totals and deadlines are made of beside the customers."""
     known = sorted(dumps(each.data) for each in journeys.by_hash.values())
     active = sorted(each.hash.encode() for each in journeys.active.values())
-    form = f"{FORMAT} {VERSION} {__version__}".encode()
+    form = f"{FORMAT} {VERSION} {__version__} {journeys.expire_ms}".encode()
     return blake2b(b"\x00".join((form, *active, b"", *known)), digest_size=16).digest()

@@ -4,18 +4,27 @@ import logging
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
-from hashlib import blake2b
 from time import perf_counter
 from typing import Any
 
 import msgspec
 from aiokafka import ConsumerRecord
 
-from cjstream.core import dues, engine
+from cjstream.core import dues, engine, forgetting
 from cjstream.core.engine import Journeys, Step
-from cjstream.core.state import CustomerState, Fence, PendingRecord, Position, decode_state, definition_key
+from cjstream.core.state import (
+    CustomerState,
+    Fence,
+    PendingRecord,
+    Position,
+    decode_state,
+    definition_key,
+    hash_of_value,
+    hashed_id,
+)
 from cjstream.core.touchpoint import Erasure, Rejection, Touchpoint
-from cjstream.ingest.codec import WireRecord, dead_letter, decode, dumps, encode
+from cjstream.ingest.codec import WireRecord, decode, dumps, encode
+from cjstream.ingest.letters import dead_letter
 from cjstream.metrics import Metrics
 from cjstream.settings import Settings
 from cjstream.stream.deadlines import Deadlines
@@ -28,8 +37,7 @@ from cjstream.stream.tally import count_step, count_touchpoint
 
 log = logging.getLogger("cjstream")
 
-EPOCH = 0  # of the input topic; raised when an operator accepts a recreated one
-DEAD_LETTER_LIMIT_BYTES = (1 << 20) + (60 << 10)  # the topic's limit, input's + 64 KiB, less room for the reasons
+LOGGED_DIGITS = 8  # of the hash that stands for a customer in logs
 TURN_CUSTOMERS = 1000  # of the clock in one group: some 50 ms of work, so that a scrape or heartbeat can wait
 
 Item = Touchpoint | Erasure | Rejection
@@ -50,8 +58,10 @@ class Partition:
     ) -> None:
         self.number, self.rows, self.publisher, self.journeys = number, rows, publisher, journeys
         self.deadlines, self.is_firing = deadlines, False
-        self.applied_to = rows.position().fence[1] + 1  # the offset after the last record applied, durable or not
+        self._epoch, last = rows.position().fence  # the epoch is raised when an operator accepts another input topic
+        self.applied_to = last + 1  # the offset after the last record applied, durable or not
         self._app_id, self._stops = settings.app_id, settings.on_internal_error == "stop"
+        self._secret = settings.erasure_secret
         self._max_skew_ms = int(settings.max_skew_seconds * 1000)
         self._metrics, self._sizes = metrics, Sizes(journeys)
         self._quiet = replace(journeys, tells_current=False)
@@ -72,7 +82,7 @@ class Partition:
         tally, journeys = self.publisher.group.tally, self.journeys
         verdicts = list[str]()
         for item, record in zip(items, records, strict=True):
-            position = (EPOCH, record.offset)
+            position = (self._epoch, record.offset)
             if type(item) is Touchpoint:
                 before = self.rows.state(record.key)
                 step = self._step(before, item, position, record)
@@ -98,7 +108,7 @@ class Partition:
         group = self.publisher.group
         group.outputs += self._settle()
         group.acks.append(done)
-        group.position = _position_of(records[-1])
+        group.position = _position_of(records[-1], self._epoch)
         self.applied_to = max(self.applied_to, records[-1].offset + 1)  # a replay starts from the last commit
         times = [record.timestamp for record in records if (record.timestamp or -1) >= 0]
         group.oldest_ms = min(*times, group.oldest_ms or times[0]) if times else group.oldest_ms
@@ -141,7 +151,7 @@ class Partition:
             step = engine.advance(known, touchpoint, position, self._quiet)
             if step.state is not None and not self._sizes.is_idle:
                 self._sizes.require(step.state)
-        except OSError:  # of the store: nothing can be decided without it
+        except (OSError, MemoryError):  # of the store or the machine: nothing can be decided, and the record is sound
             raise
         except Exception as error:
             self._internal_error(error, record)
@@ -150,7 +160,7 @@ class Partition:
 
     def _returning(self, customer_id: str) -> CustomerState | None:
         marker = self.rows.marker(customer_id)
-        return None if marker is None else engine.returning(marker)
+        return None if marker is None else forgetting.returning(marker)
 
     def _gather(self, step: Step) -> None:
         group = self.publisher.group
@@ -171,7 +181,7 @@ class Partition:
     def _erase(self, erasure: Erasure, position: Fence) -> None:
         key = erasure.customer_id.encode()
         before = self.rows.state(key)
-        erased = engine.erase(before, self.rows.marker(erasure.customer_id), erasure, position)
+        erased = forgetting.erase(before, self.rows.marker(erasure.customer_id), erasure, position)
         if erased is None:
             return
         booked = self._before.pop(key, before)
@@ -183,20 +193,13 @@ class Partition:
         group = self.publisher.group
         group.outputs += (encode(output, self._app_id) for output in erased.outputs)
         group.tally["cjstream_touchpoints_total", (engine.ERASED,)] += 1
+        group.tally["cjstream_customers_forgotten_total", ("asked",)] += 1
 
     def _reject(self, rejection: Rejection, record: ConsumerRecord) -> None:
         coordinates = (record.topic, record.partition, record.offset)
         group = self.publisher.group
         group.outputs.append(
-            dead_letter(
-                rejection,
-                coordinates,
-                record.key,
-                record.value,
-                record.headers,
-                record.timestamp,
-                DEAD_LETTER_LIMIT_BYTES,
-            )
+            dead_letter(rejection, coordinates, record.key, record.value, record.headers, record.timestamp)
         )
         group.tally["cjstream_touchpoints_total", ("rejected",)] += 1
         group.tally["cjstream_dead_letters_total", (rejection.reason,)] += 1
@@ -237,16 +240,17 @@ class Partition:
         try:
             step = engine.expire(before, key.decode(), now_ms, self.journeys)
             if step.state is None:  # a touchpoint let the deadline pass that was noted; another may lie ahead
-                self.deadlines.put_back(key, before)
+                if not self._lay_down(key, before, now_ms, group):
+                    self.deadlines.put_back(key, before)
                 return
             records = [encode(output, self._app_id) for output in step.outputs]
             pending = tuple(PendingRecord(each.topic, each.value, tuple(each.headers)) for each in records)
             state = msgspec.structs.replace(step.state, pending=pending)
             self._sizes.require(state)
-        except OSError:  # of the store, on which nothing more can be built
+        except (OSError, MemoryError):  # of the store or the machine, on which nothing more can be built
             raise
         except Exception as error:
-            self._clock_error(error)
+            self._clock_error(error, key)
             return
         group.states[key] = state
         group.outputs += records
@@ -254,17 +258,30 @@ class Partition:
         self.rows.totals.change(before, step.state, self.journeys.by_hash)
         self.deadlines.note(key, step.state)
 
-    def _clock_error(self, error: Exception) -> None:
+    def _lay_down(self, key: bytes, before: CustomerState, now_ms: int, group: Group) -> bool:
+        """Put a marker in place of a customer who fell silent and of whom nothing is told any more; False: stays."""
+        marker = forgetting.lay_down(before, now_ms, self.journeys)
+        if marker is None:
+            return False
+        group.states |= {self.rows.marker_key(key.decode()): marker, key: None}  # in this order, see Rows.restore
+        group.tally["cjstream_customers_forgotten_total", ("silent",)] += 1
+        self.rows.totals.change(before, None, self.journeys.by_hash)
+        self.deadlines.note(key, None)
+        return True
+
+    def _clock_error(self, error: Exception, key: bytes) -> None:
         """The customer's deadlines wait until a touchpoint changes the state: now they would fail every second."""
         self._metrics.inc("cjstream_deadline_errors_total")
         if self._stops:
             give_up(BUG, f"partition {self.number}: the engine failed on a deadline", error)
-        log.error("partition %d: the engine failed on a deadline (%s)", self.number, type(error).__name__)
+        whose = hashed_id(key.decode(), self._secret)[:LOGGED_DIGITS]
+        log.error("partition %d: the engine failed on a deadline (%s) of %s", self.number, type(error).__name__, whose)
 
     def resend(self) -> None:
         """Ask for the first turn, to send again outputs of clock-fired steps that were written but perhaps not sent.
 
-        Those known to be sent are dropped from the store.
+        Those known to be sent are dropped from the store. Values that another writer hides are written again by it, and
+        the hash of a secret that is new: `cjstream forget` looks for it.
         """
         acked = self.rows.position().pending_acked
         self.rows.settle([key for key, offset in self.rows.pending.items() if offset <= acked])
@@ -274,7 +291,7 @@ class Partition:
             for key in keys
             for each in decode_state(self.rows.store.get(key) or b"").pending
         ]
-        if outputs:
+        if outputs or self.rows.hidden() or self.publisher.has_other_secret:
             self.publisher.put_alone(lambda: Group(outputs=outputs, by_clock=True, resent=keys))
 
 
@@ -282,8 +299,6 @@ def _place(record: ConsumerRecord) -> str:
     return f"{record.topic} partition {record.partition} offset {record.offset}"
 
 
-def _position_of(record: ConsumerRecord) -> Position:
-    value_hash = blake2b(record.value or b"", digest_size=8).digest()
-    return Position(
-        (EPOCH, record.offset), -1 if record.timestamp is None else record.timestamp, value_hash, topic=record.topic
-    )
+def _position_of(record: ConsumerRecord, epoch: int) -> Position:
+    timestamp_ms = -1 if record.timestamp is None else record.timestamp
+    return Position((epoch, record.offset), timestamp_ms, hash_of_value(record.value), topic=record.topic)

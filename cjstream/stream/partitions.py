@@ -2,23 +2,27 @@
 
 import asyncio
 import logging
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
 from time import monotonic
 
 from aiokafka import ConsumerRecord
 
 from cjstream.core.definition import JourneyDefinition, compile_definition
 from cjstream.core.engine import Journeys
+from cjstream.core.forgetting import require_secret
 from cjstream.core.measures.sentiment import Scorer
-from cjstream.core.state import CustomerState
+from cjstream.core.state import CustomerState, Position
 from cjstream.errors import StateMismatch
 from cjstream.ingest.codec import loads
 from cjstream.metrics import Metrics
 from cjstream.settings import Settings
+from cjstream.stream.current import CurrentStages, teller
 from cjstream.stream.deadlines import Deadlines
 from cjstream.stream.due import KeptDeadlines
+from cjstream.stream.intake import require_topic
 from cjstream.stream.outbox import Outbox
 from cjstream.stream.partition import Partition
+from cjstream.stream.patience import answered
 from cjstream.stream.publisher import Publisher
 from cjstream.stream.rows import Rows
 from cjstream.stream.stores import MemoryStores, Stores
@@ -34,7 +38,10 @@ class Partitions:
         self.active: tuple[JourneyDefinition, ...] = ()
         self.scorer: Scorer | None = None
         self.pause: Callable[[int, bool], None] = lambda number, is_full: None
+        self.count = 0  # of the input's partitions; 0: not known
         self.stores: Stores = MemoryStores()
+        self.check_input: Callable[[Mapping[int, Position]], Awaitable[None]] = _trust
+        self.current_ends: Callable[[Iterable[int]], Awaitable[Mapping[int, int]]] = _unknown
         self._outbox = outbox
         self._owned: set[int] = set()
         self.restored_records = 0
@@ -66,8 +73,7 @@ class Partitions:
 
     def _rows_of(self, number: int) -> Rows:
         if number not in self._rows:
-            secret = (self.settings.erasure_key or self.settings.app_id).encode()
-            self._rows[number] = Rows(self.stores.open(number), secret)
+            self._rows[number] = Rows(self.stores.open(number), self.settings.erasure_secret)
         return self._rows[number]
 
     async def reopen(self) -> None:
@@ -81,33 +87,66 @@ class Partitions:
     async def open(self, numbers: Iterable[int]) -> None:
         """Take input for these partitions from now on; those already open stay as they are.
 
-        Raises StateMismatch if a restored customer is in a journey whose definition nobody kept.
+        Raises StateMismatch if a restored customer is in a journey whose definition nobody kept, or if the state was
+        made of another input, or customers were forgotten under another erasure key.
         """
         if self._restoring_since is not None:
             self.metrics.set("cjstream_restore_seconds", monotonic() - self._restoring_since)
             self._restoring_since = None
-        fresh = [number for number in sorted(numbers) if number not in self._open]
+        fresh = [number for number in sorted(numbers) if number in self._owned and number not in self._open]
+        restored = {number: self._rows_of(number) for number in fresh}
+        await self._require_input(fresh)
+        ends = await answered(lambda: self.current_ends(fresh)) if fresh else {}
+        fresh = [number for number, rows in restored.items() if self._may_open(number, rows)]
         for number in fresh:
-            self._open[number] = self._new(number, self._rows_of(number))
+            self._open[number] = self._new(number, restored[number], ends.get(number))
             self._open[number].resend()
         await asyncio.gather(*(self._open[number].publisher.drained() for number in fresh))
         log.info("partitions %s are open", ", ".join(map(str, sorted(self._open))) or "none")
 
-    def _new(self, number: int, rows: Rows) -> Partition:
+    def _may_open(self, number: int, rows: Rows) -> bool:
+        """Return whether these rows are still to be opened, after a wait.
+
+        Faust does not end an `open` under way when it rebalances: meanwhile the partition may have left, may be back
+        with rows that are being restored, or may be open.
+        """
+        return self._rows.get(number) is rows and number not in self._open
+
+    async def check_again(self) -> None:
+        """Look whether the input of the open partitions is still the same. Raises StateMismatch."""
+        await self._require_input([partition.number for partition in self.opened()])
+
+    def mend(self, ends: Mapping[int, int], current_ends: Mapping[int, int], may_go: Callable[[], bool]) -> None:
+        """Let partitions write again what others wrote behind their last record.
+
+        `ends` are those of their changelogs, where who is not idle sees it anyway; `current_ends` of current stages.
+        """
+        for partition in self.opened():
+            number, publisher = partition.number, partition.publisher
+            if ends.get(number, 0) > partition.rows.store.changelog_offset + 1:
+                publisher.mend(may_go)
+            if publisher.current.is_behind(end := current_ends.get(number, 0)):
+                publisher.mend_current(end, may_go)
+
+    def _new(self, number: int, rows: Rows, current_end: int | None) -> Partition:
+        if rows.has_markers():  # while there is none, the secret may change
+            require_secret(rows.position(), self.settings.erasure_secret)
         journeys = self._journeys(number, rows)
-        self._require_input(rows.position().topic)
         if unmapped := journeys.unmapped():
             raise StateMismatch("; ".join(unmapped), "mend `replaces` in the journey definition")
         deadlines = self._deadlines(number, rows, journeys)
-        publisher = Publisher(number, rows, self._outbox, self.settings, self.metrics)
+        tell = teller(rows, journeys, self.settings.app_id)
+        current = CurrentStages(number, current_end, tell, self._outbox, self.settings, self.metrics)
+        publisher = Publisher(number, rows, self._outbox, self.settings, self.metrics, current)
         partition = Partition(number, rows, publisher, journeys, deadlines, self.settings, self.metrics)
-        publisher.on_room = lambda: self.weigh(number)
+        publisher.partitions, publisher.on_room = self.count, lambda: self.weigh(number)
         return partition
 
     def _journeys(self, number: int, rows: Rows) -> Journeys:
         where = f"{self.settings.state_changelog}/{number}"
         kept = [compile_definition(loads(data), where) for data in rows.definitions()]
-        return Journeys.of(self.active, kept, self.scorer)
+        silence_ms = 1000 * self.settings.expire_inactive_seconds
+        return Journeys.of(self.active, kept, self.scorer).expiring(silence_ms or None)
 
     def _deadlines(self, number: int, rows: Rows, journeys: Journeys) -> Deadlines | KeptDeadlines:
         """Bring up the totals, and return the deadlines."""
@@ -122,13 +161,11 @@ class Partitions:
             log.info("partition %d: totals and deadlines are made anew of all customers", number)
         return kept
 
-    def _require_input(self, topic: str) -> None:
-        """Fences are offsets of one topic: in another one they would take new records for replays."""
-        if topic not in {"", self.settings.touchpoints}:
-            raise StateMismatch(
-                f"the state of app {self.settings.app_id} was made of topic {topic}, not {self.settings.touchpoints}",
-                "set CJSTREAM_TOPICS__TOUCHPOINTS back, or take a new CJSTREAM_APP_ID and start anew",
-            )
+    async def _require_input(self, numbers: Iterable[int]) -> None:
+        positions = {number: self._rows_of(number).position() for number in numbers}
+        require_topic(self.settings, positions, self.count)
+        if positions:
+            await self.check_input(positions)
 
     def weigh(self, number: int) -> None:
         """Pause the input of a partition with too much under way, resume it when it has room again."""
@@ -138,6 +175,10 @@ class Partitions:
         publisher, config = partition.publisher, self.settings
         has_many = publisher.waiting >= config.max_pending_records
         self.pause(number, has_many or publisher.waiting_bytes * len(self._open) >= config.max_pending_bytes)
+
+    def prune(self, before_ms: int) -> list[int]:
+        """Delete local files of partitions that left and were not touched since; return their numbers."""
+        return self.stores.prune(self._owned, before_ms)
 
     async def drain(self) -> None:
         """Return when nothing of any partition is under way."""
@@ -160,6 +201,15 @@ class Partitions:
         self._owned = set()  # a chunk of the changelog that is still to come opens none again
         for number in list(self._rows):
             await self._close(number)
+
+
+async def _trust(_: Mapping[int, Position]) -> None:
+    """Check nothing."""
+
+
+async def _unknown(_: Iterable[int]) -> Mapping[int, int]:
+    """Know no end."""
+    return {}
 
 
 def _noted(customers: Iterable[tuple[bytes, CustomerState]], deadlines: Deadlines) -> Iterator[CustomerState]:

@@ -13,10 +13,13 @@ from time import monotonic, time
 import msgspec
 from aiokafka.errors import KafkaError
 
-from cjstream.core.state import POSITION_KEY, Position
+from cjstream.core.state import POSITION_KEY, Position, hash_of_secret
+from cjstream.errors import BrokerUnreachable, CjstreamError
 from cjstream.ingest.codec import WireRecord
 from cjstream.metrics import Metrics
 from cjstream.settings import Settings
+from cjstream.stream.changelog import Changelog
+from cjstream.stream.current import CurrentStages
 from cjstream.stream.fatal import BUG, RESTART, give_up
 from cjstream.stream.outbox import Outbox
 from cjstream.stream.rows import Changes, Rows, encode_changes
@@ -41,6 +44,7 @@ class Group:
     by_clock: bool = False  # has no input offset: state goes first, with the outputs in `pending`
     states: Changes = field(default_factory=dict)  # those that the clock changed
     resent: list[bytes] = field(default_factory=list)  # customers whose restored `pending` is among the outputs
+    current_end: int = 0  # where a look found the end of the current stages: what others wrote there is to be mended
 
 
 class Publisher:
@@ -53,21 +57,24 @@ class Publisher:
         outbox: Outbox,
         settings: Settings,
         metrics: Metrics,
+        current: CurrentStages,
     ) -> None:
-        self.partition, self.rows = partition, rows
+        self.partition, self.rows, self.current = partition, rows, current
         self.waiting = self.waiting_bytes = 0  # records gathered or on their way, and the bytes of their values
         self.on_room: Callable[[], None] = lambda: None
+        self.partitions = 0  # of the input, to be kept with the position
         self._outbox, self._settings, self._metrics = outbox, settings, metrics
+        self._changelog = Changelog(partition, rows, outbox, settings, metrics)
         self._topics = {
             "transitions": settings.transitions,
-            "stage_current": settings.stage_current,
             "signals": settings.signals,
             "dead_letter": settings.dead_letter,
         }
         self._gathering = Group()
         self._turns: deque[Callable[[], Group | None]] = deque()
         self._was_clock = False  # the last group
-        self._position = rows.position()
+        self._secret_hash = hash_of_secret(settings.erasure_secret)
+        self._position = self._by_us(rows.position())
         self._wake, self._idle = asyncio.Event(), asyncio.Event()
         self._idle.set()
         self._task = asyncio.create_task(self._run(), name=f"publisher-{partition}")
@@ -94,6 +101,22 @@ class Publisher:
         self._turns.append(make)
         self._go()
 
+    @property
+    def has_other_secret(self) -> bool:
+        """Whether what the changelog says of the secret of the markers is not ours, or nothing."""
+        return self._position.secret_hash != self.rows.position().secret_hash
+
+    def mend(self, may_go: Callable[[], bool]) -> None:
+        """Write once, if nothing is under way: a write sees what others wrote. `may_go` is asked at its turn."""
+        if self._idle.is_set():
+            self.put_alone(lambda: Group(by_clock=True) if may_go() else None)
+
+    def mend_current(self, end: int, may_go: Callable[[], bool]) -> None:
+        """Mend the current stages up to `end`, if that is still beyond what is known at its turn, as `mend`."""
+        self.put_alone(
+            lambda: Group(by_clock=True, current_end=end) if may_go() and self.current.is_behind(end) else None
+        )
+
     def _go(self) -> None:
         self._idle.clear()
         self._wake.set()
@@ -114,21 +137,15 @@ class Publisher:
                 self._wake.clear()
                 group = self._next_group()
                 if group is not None:
-                    async with asyncio.timeout(self._settings.publish_timeout_seconds):
-                        await self._publish(group)
+                    await self._publish(group)
                     self._finish(group)
                 if not self._wake.is_set():
                     self._idle.set()
                 self.on_room()
-        except TimeoutError as error:
-            seconds = self._settings.publish_timeout_seconds
-            give_up(RESTART, f"partition {self.partition}: a write was not acked in {seconds:g} s", error)
-        except (KafkaError, OSError) as error:
-            give_up(
-                RESTART,
-                f"partition {self.partition}: a write failed, nothing more is committed: {error!r}",
-                error,
-            )
+        except (KafkaError, OSError, BrokerUnreachable) as error:
+            give_up(RESTART, f"partition {self.partition}: {error}; nothing more is committed")
+        except CjstreamError as error:
+            give_up(error.exit_code, f"partition {self.partition}: {error}; nothing more is committed")
         except Exception as error:
             give_up(BUG, f"partition {self.partition}: publishing failed", error)
 
@@ -151,38 +168,45 @@ class Publisher:
 
     def _note_position(self, position: Position | None) -> None:
         if position is not None and position.fence > self._position.fence:
-            self._position = msgspec.structs.replace(position, pending_acked=self._position.pending_acked)
+            acked = self._position.pending_acked
+            position = msgspec.structs.replace(position, pending_acked=acked, partitions=self.partitions)
+            self._position = self._by_us(position)
         self.rows.put(POSITION_KEY, self._position)
+
+    def _by_us(self, position: Position) -> Position:
+        """Return the position as kept with markers of ours; that of nothing applied as it is."""
+        if position == Position():
+            return position
+        return msgspec.structs.replace(position, secret_hash=self._secret_hash)
 
     async def _publish(self, group: Group) -> None:
         if group.by_clock:
-            offset = await self._send_changes(group.changes)
+            offset = await self._changelog.write(group.changes)
             await self._send_outputs(group.outputs)
+            await self.current.look(group.current_end)
+            self.rows.settle((*group.states, *group.resent))  # before all that may write one of them again
             # Noted at once: else every restart would send the last outputs of a quiet partition again.
             self._position = msgspec.structs.replace(self._position, pending_acked=offset)
-            await self._send_changes(encode_changes({POSITION_KEY: self._position}))
-            self.rows.settle((*group.states, *group.resent))
+            await self._changelog.write(encode_changes({POSITION_KEY: self._position}))
         else:
             await self._send_outputs(group.outputs)
-            await self._send_changes(group.changes)
+            await self._changelog.write(group.changes)
 
     async def _send_outputs(self, outputs: Iterable[WireRecord]) -> None:
         by_topic: dict[str, list[WireRecord]] = {}
         for record in outputs:
-            by_topic.setdefault(self._topics[record.topic], []).append(record)
+            by_topic.setdefault(record.topic, []).append(record)
         if not by_topic:
             return
         started = monotonic()
-        await asyncio.gather(*(self._outbox.send(topic, self.partition, rows) for topic, rows in by_topic.items()))
+        await asyncio.gather(*(self._send(topic, records) for topic, records in by_topic.items()))
         self._metrics.observe("cjstream_publish_seconds", monotonic() - started, ("outputs",))
 
-    async def _send_changes(self, changes: dict[bytes, bytes | None]) -> int:
-        rows = [WireRecord("changelog", key, value) for key, value in changes.items()]
-        started = monotonic()
-        offset = await self._outbox.send(self._settings.state_changelog, self.partition, rows)
-        self._metrics.observe("cjstream_publish_seconds", monotonic() - started, ("changelog",))
-        self.rows.commit(changes, offset)
-        return offset
+    async def _send(self, topic: str, records: list[WireRecord]) -> None:
+        if topic == "stage_current":
+            await self.current.write(records)
+        else:
+            await self._outbox.send(self._topics[topic], self.partition, records)
 
     def _finish(self, group: Group) -> None:
         for ack in group.acks:

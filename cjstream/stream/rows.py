@@ -19,10 +19,12 @@ from cjstream.core.state import (
     encode,
     fence_of,
     has_pending,
+    is_older,
     is_reserved,
     marker_key,
 )
 from cjstream.core.totals import Totals
+from cjstream.stream.hidden import Hidden
 from cjstream.stream.marks import Ledger
 from cjstream.stream.stamps import RECORD_MARK, Stamps
 from cjstream.stream.store import Marks, Store
@@ -38,6 +40,7 @@ class Rows:
         self.store = store
         self.ledger = Ledger(store) if store.is_lasting else None
         self._stamps = Stamps(store) if store.is_lasting else None
+        self._hidden = Hidden(store)
         self.totals = self.ledger.totals if self.ledger else Totals()
         # key -> changelog offset of a value with pending outputs that an earlier process left
         self.pending: dict[bytes, int] = dict(self.ledger.pending) if self.ledger else {}
@@ -45,7 +48,7 @@ class Rows:
         self._gathering: Changes = {}
         self._in_flight: Changes = {}
         self._marks: Marks = {}  # of what is in flight
-        self._has_markers = any(True for _ in store.items(MARKER_PREFIX))
+        self._has_markers = self.has_markers()
 
     def state(self, key: bytes) -> CustomerState | None:
         """Return a customer's state, or None."""
@@ -76,6 +79,10 @@ class Rows:
         data = self.store.get(POSITION_KEY)
         return Position() if data is None else decode_position(data)
 
+    def has_markers(self) -> bool:
+        """Return whether a marker is durable. Looks at all keys in memory."""
+        return any(True for _ in self.store.items(MARKER_PREFIX))
+
     def put(self, key: bytes, value: Value | None) -> None:
         """Change a value in the group that is gathering. A deletion goes last: what tells of it stands before it."""
         if value is None:
@@ -94,6 +101,7 @@ class Rows:
     def take_alone(self, changes: Changes) -> Changes:
         """Take these changes, and leave what is gathered for later; none may be of a key that `is_gathering`."""
         assert not self._in_flight, "groups of one partition are serial"
+        self._has_markers = self._has_markers or any(type(value) is Marker for value in changes.values())
         self._in_flight = changes
         self._marks = self.ledger.take() if self.ledger else {}
         return changes
@@ -111,10 +119,16 @@ class Rows:
         """Return whether the newest value of a key waits for the next `take`."""
         return key in self._gathering
 
+    def hidden(self) -> dict[bytes, bytes | None]:
+        """Return what the next write to the changelog must repeat: values that another writer's records hide there."""
+        return {key: self.store.get(key) for key in sorted(self._hidden.keys)}
+
     def commit(self, encoded: dict[bytes, bytes | None], changelog_offset: int) -> None:
-        """Make the changes taken durable: the changelog has acked them up to `changelog_offset`."""
+        """Make the changes taken durable: the changelog has acked them, in this order, up to `changelog_offset`."""
         if self._stamps is not None and encoded:
             self._marks[RECORD_MARK] = self._stamps.written(*next(reversed(encoded.items())))
+        if self._hidden.keys:
+            self._marks |= self._hidden.discard(encoded)
         self._write(encoded, changelog_offset)
         self._in_flight = {}
 
@@ -122,6 +136,7 @@ class Rows:
         """Write rows, with the marks that wait, in one step."""
         if self.ledger is None:
             self.store.write(rows, changelog_offset)
+            self._marks = {}
             return
         self._marks |= self.ledger.pending_changes(rows, changelog_offset)
         self.store.write(rows, changelog_offset, self._marks)
@@ -146,10 +161,13 @@ class Rows:
         """Apply changelog records in order, but none whose fence is below that of the value held: a zombie wrote it."""
         held = dict(zip(keys := sorted({record.key for record in records}), self.store.get_many(keys), strict=True))
         fresh: dict[bytes, bytes | None] = {}
+        hidden = set[bytes]()
         for record in records:
             key, value = record.key, record.value
             if self._is_stale(key, value, fresh, held):
+                hidden.add(key)
                 continue
+            hidden.discard(key)
             fresh[key] = value
             if is_reserved(key):
                 self._has_markers = self._has_markers or key.startswith(MARKER_PREFIX)
@@ -157,6 +175,7 @@ class Rows:
             self.pending.pop(key, None)
             if value is not None and has_pending(value):
                 self.pending[key] = record.offset
+        self._marks |= self._hidden.discard(fresh) | self._hidden.add(hidden)
         if self.ledger is not None:
             self._marks |= self.ledger.restored({key: held[key] for key in fresh if not is_reserved(key)})
         if self._stamps is not None:
@@ -173,7 +192,7 @@ class Rows:
         """Return whether what is held for the key is newer: its value, or the marker of an erasure.
 
         A deleted customer's marker stands before the deletion; a deletion whose marker is older than the state held
-        is a zombie's, of a customer who has returned.
+        is a zombie's, of a customer who has returned. One without a marker takes back what a zombie wrote.
         """
         if key.startswith(DEFINITION_PREFIX):
             return False
@@ -184,15 +203,17 @@ class Rows:
             if known is None:
                 return False
             marker = self._marker_held(key, fresh)
-            return marker is None or fence_of(marker) < fence_of(known)
-        newest = known or self._marker_held(key, fresh)
-        return newest is not None and fence_of(value) < fence_of(newest)
+            return marker is not None and fence_of(marker) < fence_of(known)
+        if known is None:  # who has returned since the erasure has a fence above that of the marker
+            marker = self._marker_held(key, fresh)
+            return marker is not None and fence_of(value) <= fence_of(marker)
+        return is_older(value, known)
 
     def _marker_held(self, key: bytes, fresh: dict[bytes, bytes | None]) -> bytes | None:
         if not self._has_markers:
             return None
         marker_key_ = self.marker_key(key.decode())
-        return fresh.get(marker_key_) or self.store.get(marker_key_)
+        return fresh[marker_key_] if marker_key_ in fresh else self.store.get(marker_key_)
 
     def definitions(self) -> Iterator[bytes]:
         """Yield the definitions kept in this partition, encoded."""

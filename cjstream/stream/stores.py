@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import Iterable, Mapping
+from collections.abc import Container, Iterable, Mapping
 from pathlib import Path
 from time import time
 from typing import TYPE_CHECKING, Protocol
@@ -12,6 +12,7 @@ from cjstream.kafka import Found, records_at, tombstone_retention_ms
 from cjstream.metrics import Metrics
 from cjstream.settings import Settings
 from cjstream.stream.marks import FORMAT, HOME_MARK
+from cjstream.stream.patience import answered
 from cjstream.stream.stale import Held, Log, why_stale
 from cjstream.stream.stamps import content_of, record_of
 from cjstream.stream.store import MemoryStore, Store
@@ -31,6 +32,9 @@ class Stores(Protocol):
     def open(self, number: int) -> Store:
         """Return the store of a partition, after `check`. Raises StoreError if there can be none."""
 
+    def prune(self, owned: Container[int], before_ms: int) -> list[int]:
+        """Delete what is left of partitions that are not owned and untouched since before; return their numbers."""
+
 
 class MemoryStores:
     """Stores in memory: nothing is left by earlier processes."""
@@ -41,6 +45,10 @@ class MemoryStores:
     def open(self, number: int) -> Store:
         """Return an empty store."""
         return MemoryStore()
+
+    def prune(self, owned: Container[int], before_ms: int) -> list[int]:
+        """Nothing is left."""
+        return []
 
 
 class RocksStores:
@@ -60,7 +68,7 @@ class RocksStores:
         """Discard what is damaged or stale, and say so. Raises BrokerUnreachable if there is no changelog to ask."""
         left = {number: self._new(number) for number in numbers if self._path(number).exists()}
         held = {number: self._held(store) for number, store in left.items() if store.changelog_offset >= 0}
-        logs = await self._look(held) if held else {}
+        logs = await answered(lambda: self._look(held)) if held else {}
         now_ms = int(time() * 1000)
         for number, each in held.items():
             why = why_stale(each, logs[number], now_ms)
@@ -97,6 +105,14 @@ class RocksStores:
             store.write({}, -1, {HOME_MARK: self._home(number)})
         return store
 
+    def prune(self, owned: Container[int], before_ms: int) -> list[int]:
+        """Delete the directories of partitions that left so long ago that they would not be taken up any more."""
+        left = [int(each.name) for each in self._root.glob("*") if each.name.isdecimal()]
+        gone = [number for number in left if number not in owned and _touched_ms(self._path(number)) < before_ms]
+        for number in gone:
+            self._rocks.discard(self._path(number))
+        return sorted(gone)
+
     def _new(self, number: int) -> "RocksStore":
         store, why = self._rocks.open_store(self._path(number), self._pool)
         if why is not None:
@@ -113,6 +129,11 @@ class RocksStores:
     def _home(self, number: int) -> bytes:
         """Return what a store of this partition says of whose it is."""
         return f"{FORMAT} {self._settings.app_id} {self._settings.state_changelog} {number}".encode()
+
+
+def _touched_ms(path: Path) -> float:
+    """Return when any file of a directory was last written."""
+    return 1000 * max((each.stat().st_mtime for each in path.iterdir()), default=0.0)
 
 
 def stores_of(settings: Settings, metrics: Metrics, slot: Path) -> Stores:

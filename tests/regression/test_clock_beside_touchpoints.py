@@ -1,6 +1,7 @@
 """A step fired by the clock took the place of touchpoints that came at the same moment, or was mixed with them."""
 
 import asyncio
+from collections import Counter
 from collections.abc import Sequence
 from typing import Any
 
@@ -9,6 +10,7 @@ from cjstream.core.state import CustomerState, Position
 from cjstream.ingest.codec import WireRecord, encode
 from cjstream.metrics import Metrics
 from cjstream.settings import load
+from cjstream.stream.current import CurrentStages
 from cjstream.stream.publisher import Group, Publisher
 from cjstream.stream.rows import Rows
 from cjstream.stream.store import MemoryStore
@@ -24,11 +26,13 @@ class Outbox:
 
     def __init__(self) -> None:
         self.sent: list[tuple[str, list[bytes | None]]] = []
+        self.ends: Counter[str] = Counter()
 
     async def send(self, topic: str, _partition: int, records: Sequence[WireRecord]) -> int:
         await asyncio.sleep(0.001)
         self.sent.append((topic, [record.key for record in records]))
-        return len(self.sent)
+        self.ends[topic] += len(records)
+        return self.ends[topic] - 1
 
 
 def touch(publisher: Publisher, customer: bytes, offset: int, acked: list[int]) -> None:
@@ -48,7 +52,8 @@ def test_touchpoints_that_come_with_a_fired_step_keep_their_own_group() -> None:
     outbox: Any = Outbox()
 
     async def scenario() -> None:
-        publisher = Publisher(0, Rows(MemoryStore(), b""), outbox, load({}), Metrics())
+        current = CurrentStages(0, None, lambda _: None, outbox, load({}), Metrics())
+        publisher = Publisher(0, Rows(MemoryStore(), b""), outbox, load({}), Metrics(), current)
 
         def make() -> Group:
             asyncio.get_running_loop().call_soon(touch, publisher, b"cora", 2, acked)

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from cjstream import definitions
-from cjstream.core.state import POSITION_KEY, Position, encode
+from cjstream.core.state import POSITION_KEY, Position, encode, hash_of_secret
 from cjstream.errors import StateMismatch
 from cjstream.metrics import Metrics
 from cjstream.settings import load
@@ -15,10 +15,12 @@ from cjstream.stream.partitions import Partitions
 
 async def opened(topic: str) -> Partitions:
     outbox: Any = SimpleNamespace()
-    partitions = Partitions(load({}), Metrics(), outbox)
+    settings = load({})
+    partitions = Partitions(settings, Metrics(), outbox)
     partitions.active = (definitions.shipped(),)
     await partitions.keep({0})
-    record: Any = SimpleNamespace(key=POSITION_KEY, value=encode(Position((0, 9), topic=topic)), offset=3)
+    position = Position((0, 9), topic=topic, secret_hash=hash_of_secret(settings.erasure_secret))
+    record: Any = SimpleNamespace(key=POSITION_KEY, value=encode(position), offset=3)
     partitions.restore(0, [record])
     await partitions.open([0])
     return partitions

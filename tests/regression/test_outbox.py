@@ -47,6 +47,7 @@ class Kafka:
     def __init__(self, **_: Any) -> None:
         self.made.append(self)
         self.number, self.end_offset = len(self.made), 100
+        self._message_accumulator = SimpleNamespace(_batch_ttl=0.0)
 
     async def start(self) -> None:
         await asyncio.sleep(0)

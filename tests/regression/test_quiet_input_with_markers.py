@@ -1,7 +1,6 @@
 """The watchdog ended an idle worker every minute: it took the transaction marker at the log's end for waiting input."""
 
 import asyncio
-from math import inf
 from types import SimpleNamespace
 from typing import Any
 
@@ -10,10 +9,8 @@ from aiokafka import TopicPartition
 from aiokafka.consumer.subscription_state import Subscription
 from faust.types import TP
 
-from cjstream.core.state import Position
-from cjstream.stream import gauges
+from cjstream.stream import liveness
 from cjstream.stream.transport import BatchConsumer
-from cjstream.stream.watchdog import STALL_SECONDS
 
 INPUT = TP("touchpoints", 0)
 
@@ -33,28 +30,32 @@ def consumer(*, position: int, stable: int, read: int, applied: int) -> Any:
     made: Any = object.__new__(BatchConsumer)
     aiokafka = SimpleNamespace(_subscription=SimpleNamespace(subscription=asyncio.run(seen(position, stable))))
     made._thread = SimpleNamespace(_ensure_consumer=lambda: aiokafka)
-    made._read, made._applied, made._committed_offset = {INPUT: read}, {INPUT: applied}, {}
+    made._read, made._applied, made._committed_offset = {INPUT: read}, {INPUT: applied}, {INPUT: applied}
     return made
 
 
-def progress(consumer: Any, waiting: int = 0) -> tuple[float, int]:
-    rows = SimpleNamespace(position=lambda: Position((0, 4)))
-    partition = SimpleNamespace(number=0, rows=rows, publisher=SimpleNamespace(waiting=waiting))
+def waits(consumer: Any, end: int) -> list[str]:
+    """What a worker with this consumer waits for, where the log ends there."""
     app: Any = SimpleNamespace(
-        partitions=SimpleNamespace(opened=lambda: iter([partition]), restored_records=0),
-        membership=SimpleNamespace(is_fresh=lambda: True),
-        settings=SimpleNamespace(touchpoints=INPUT.topic),
+        should_stop=False,
+        partitions=SimpleNamespace(
+            opened=lambda: iter([SimpleNamespace(number=0, applied_to=consumer._applied[INPUT])])
+        ),
+        membership=SimpleNamespace(is_fresh=lambda: True, has_joined=True),
+        lookout=SimpleNamespace(ends={INPUT: end}, unowned=[]),
+        facts=SimpleNamespace(owned=list),
+        settings=SimpleNamespace(touchpoints=INPUT.topic, facts="facts", publish_timeout_seconds=120.0),
         rebalancing=False,
         consumer=consumer,
     )
-    return gauges.progress(app)
+    return [each.what for each in liveness.waits(app)]
 
 
 def test_a_marker_at_the_end_of_the_log_is_not_waiting_input() -> None:
     quiet = consumer(position=6, stable=6, read=5, applied=5)  # offset 5 is the marker
     assert quiet.lag(INPUT) == 0
-    assert progress(quiet) == (inf, 4)
-    assert progress(quiet, waiting=1) == (STALL_SECONDS, 4)
+    assert waits(quiet, end=6) == []
+    assert waits(quiet, end=7) == ["touchpoints partition 0: there is input, and it is not fetched"]
 
 
 @pytest.mark.parametrize(
@@ -63,4 +64,4 @@ def test_a_marker_at_the_end_of_the_log_is_not_waiting_input() -> None:
 def test_input_that_waits_counts(stable: int, applied: int, lag: int) -> None:
     busy = consumer(position=6, stable=stable, read=5, applied=applied)
     assert busy.lag(INPUT) == lag
-    assert progress(busy) == (STALL_SECONDS, 4)
+    assert waits(busy, end=stable) != []
