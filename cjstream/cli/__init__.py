@@ -4,21 +4,24 @@ A command is imported when it is called, or for the list in `--help`; so none bu
 when it runs. This file is the one place where an error becomes a text on stderr and an exit code.
 """
 
+import errno
 import importlib
-import traceback
+import os
+import sys
 from typing import Any
 
 import rich_click as click
 from click.exceptions import Abort, ClickException, Exit
 
-from cjstream import __version__
+from cjstream import __version__, discretion
 from cjstream.errors import CjstreamError
 
 COMMANDS = (
-    "demo", "broker", "topics", "worker", "send", "transitions", "stages", "inspect", "why", "status", "validate",
-    "replay-diff", "report",
+    "demo", "broker", "topics", "worker", "send", "transitions", "stages", "inspect", "why", "status", "dead-letter",
+    "validate", "replay-diff", "report", "forget",
 )  # fmt: skip
-EXIT_BUG, EXIT_INTERRUPTED = 70, 130
+EXIT_BUG, EXIT_UNWRITTEN, EXIT_INTERRUPTED = 70, 74, 130
+NO_ROOM = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO}  # of a disk, and so what output goes to
 
 
 class Commands(click.RichGroup):
@@ -47,8 +50,12 @@ class Commands(click.RichGroup):
             ctx.exit(EXIT_INTERRUPTED)
         except (ClickException, Exit, Abort, BrokenPipeError):
             raise  # click has its own way with these
-        except Exception:
-            click.echo(f"{traceback.format_exc()}error: this is a bug in cjstream, please report it", err=True)
+        except Exception as error:
+            if isinstance(error, OSError) and error.errno in NO_ROOM:
+                click.echo(f"error: the output cannot be written: {error.strerror}", err=True)
+                os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # else Python tries again at its end
+                ctx.exit(EXIT_UNWRITTEN)
+            click.echo(f"{discretion.trace(error)}\nerror: this is a bug in cjstream, please report it", err=True)
             ctx.exit(EXIT_BUG)
 
 
@@ -60,5 +67,5 @@ def main() -> None:
     Settings come from the environment, such as CJSTREAM_KAFKA__BOOTSTRAP_SERVERS (127.0.0.1:9092).
 
     Exit codes: 0 ok, 1 the answer is no, 2 usage or setting, 3 broker unreachable, 4 topics, state
-    and input do not fit, 70 bug, 75 stopped to be restarted, 130 Ctrl-C.
+    and input do not fit, 70 bug, 74 output not written, 75 stopped to be restarted, 130 Ctrl-C.
     """

@@ -1,5 +1,6 @@
 """`cjstream broker`."""
 
+import os
 import signal
 import sys
 from pathlib import Path
@@ -21,6 +22,7 @@ def command(port: int, data_dir: Path | None) -> None:
     Prints `ready HOST:PORT` when it takes requests, and runs until Ctrl-C or SIGTERM. The same directory
     and port continue the same cluster. It listens on loopback only. The first run fetches some 45 MB.
     """
+    os.umask(0o077)  # the topics are for this user alone
     for number in (signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, lambda _number, _frame: sys.exit(0))
     with LocalBroker(port, data_dir=data_dir or settings.load().data_dir / "local-kafka") as broker:

@@ -24,6 +24,7 @@ from cjstream.definitions import find, shipped
 from cjstream.errors import CjstreamError
 from cjstream.ingest.codec import dumps, loads
 from cjstream.local import LocalBroker, die_with_parent
+from cjstream.ops import headers_of, read_token
 from cjstream.population import DAY, advertising, population
 from cjstream.settings import Settings
 
@@ -65,7 +66,7 @@ def main(plan: Plan) -> int:
     """
     signal.signal(signal.SIGTERM, lambda _number, _frame: sys.exit(0))
     with _directory() as home, _broker(plan, home) as servers:
-        config = settings.load(
+        config = (settings.load if plan.servers else settings.load_local)(
             kafka_bootstrap_servers=servers,
             data_dir=str(home / "worker"),
             metrics_port=str(plan.metrics_port or _free_port()),
@@ -195,7 +196,7 @@ async def _send(plan: Plan, config: Settings, partitions: int, tally: Tally) -> 
 
 
 async def _send_facts(config: Settings, facts: Iterable[Fact]) -> None:
-    count = await kafka.partition_count(config, config.facts)
+    count = await kafka.partition_count(config, config.facts, "Write")
     async with kafka.BulkSender(config, config.facts, count) as sender:
         for fact in facts:
             await sender.add(key_of(fact).encode(), dumps(fact._asdict()))
@@ -250,7 +251,7 @@ def _get(config: Settings, path: str) -> tuple[int, str]:
     """Return status and text of the worker's answer; status 0: there is none (yet)."""
     connection = http.client.HTTPConnection(config.metrics_host, config.metrics_port, timeout=HTTP_SECONDS)
     try:
-        connection.request("GET", path)
+        connection.request("GET", path, headers=headers_of(read_token(config)))
         response = connection.getresponse()
         return response.status, response.read().decode()
     except (OSError, http.client.HTTPException):

@@ -15,7 +15,7 @@ from rich.progress import BarColumn, Progress, TaskProgressColumn, TimeRemaining
 from cjstream import definitions, settings
 from cjstream.cli.replay import Job, Replayed
 from cjstream.core.definition import JourneyDefinition
-from cjstream.core.times import parse_time
+from cjstream.core.times import parse_day
 from cjstream.kafka import topic_spans
 
 TOPIC = "topic"
@@ -49,7 +49,7 @@ def time(ctx: click.Context, param: click.Parameter, value: str | None) -> int |
     """Return a parameter that is a day or a time, in milliseconds."""
     if value is None:
         return None
-    ms = parse_time(f"{value}T00:00:00Z" if len(value) == len("2026-01-31") else value)
+    ms = parse_day(value)
     if ms is None:
         raise click.BadParameter(f"{value!r} is no day or time such as 2026-01-31 or 2026-01-31T08:00:00Z.", ctx, param)
     return ms

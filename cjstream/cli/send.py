@@ -74,7 +74,7 @@ def fact_key(line: bytes) -> bytes:
 
 
 async def _send(file: str, rate: float | None, config: Settings, topic: str, key: Key) -> int:
-    partitions = await kafka.partition_count(config, topic)
+    partitions = await kafka.partition_count(config, topic, "Write")
     sent, started = 0, time.monotonic()
     with _progress(file) as show:
         async with kafka.BulkSender(config, topic, partitions) as sender:

@@ -19,7 +19,7 @@ def table(first: str, *others: str, justify: JustifyMethod = "right") -> Table:
     found = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), show_header=is_titled)
     found.add_column(first, overflow="fold", vertical="bottom")
     for name in others:
-        found.add_column(name, justify=justify, vertical="bottom")
+        found.add_column(name, justify=justify, overflow="fold", vertical="bottom")
     return found
 
 
@@ -47,6 +47,11 @@ def duration(seconds: Number) -> str:
         if count or told:
             told.append(f"{count} {unit}" if count else "")
     return " ".join(filter(None, told[:2]))
+
+
+def seconds_of(time: str | None) -> str | None:
+    """Return an RFC 3339 time without its milliseconds, for tables."""
+    return time and f"{time[:19]}Z"
 
 
 def title(console: Console, text: str) -> None:

@@ -1,12 +1,12 @@
 """Composition root: settings -> app, topics, table, agents. `faust -A cjstream.stream.app` works on it too.
 
-Importing it opens no socket and reads no file but the environment: everything else waits for the worker's start.
+Importing it opens no socket and reads no file but those of secrets and certificates: all else waits for the start.
 """
 
-import asyncio
 import gc
 import logging
-from collections.abc import Callable
+import os
+from collections.abc import Callable, Iterable
 from hashlib import blake2b
 from typing import Any
 
@@ -14,22 +14,27 @@ import faust
 from faust.types import TP
 from mode.supervisors import CrashingSupervisor
 
-from cjstream import definitions, sentiment, settings
+from cjstream import definitions, discretion, sentiment, settings
 from cjstream.core.definition import JourneyDefinition
-from cjstream.errors import CjstreamError, ConfigError, StateMismatch
-from cjstream.kafka import require_topics, wait_for_broker
+from cjstream.discretion import said
+from cjstream.errors import CjstreamError, ConfigError
+from cjstream.kafka import require_rights, require_topics, wait_for_broker
 from cjstream.metrics import Metrics
-from cjstream.ops import OpsServer
+from cjstream.ops import OpsServer, read_token
 from cjstream.settings import Settings
-from cjstream.stream import fact_gauges, gauges
+from cjstream.stream import fact_gauges, gauges, liveness
 from cjstream.stream.clock import Clock
+from cjstream.stream.credentials import credentials
 from cjstream.stream.facts import FactTable
-from cjstream.stream.fatal import RESTART, exit_code, give_up
+from cjstream.stream.fatal import exit_code, give_up
+from cjstream.stream.intake import Intake
+from cjstream.stream.lookout import Lookout, count_changed
 from cjstream.stream.membership import Membership
-from cjstream.stream.outbox import Outbox
+from cjstream.stream.outbox import REQUEST_SECONDS, Outbox
 from cjstream.stream.partitions import Partitions
 from cjstream.stream.slot import Slot, take_slot
 from cjstream.stream.stores import stores_of
+from cjstream.stream.sweep import Sweep
 from cjstream.stream.table import StageTable, StageTables
 from cjstream.stream.transport import BatchSchema, BatchTransport
 from cjstream.stream.watchdog import Watchdog
@@ -38,7 +43,9 @@ log = logging.getLogger("cjstream")
 
 AGENTS = ("cjstream.agents.touchpoints", "cjstream.agents.facts")  # a package scan turns import errors into warnings
 HEARTBEATS_PER_SESSION = 5
-START_SECONDS = 60.0
+START_SECONDS = 60.0  # for each step of the start
+KAFKA_SECONDS = 120.0  # for the broker to answer, which it has 60 s for, and to tell of its topics
+STOP_MARGIN_SECONDS = 10.0  # beyond the drain: a last commit, leaving the group, closing the stores
 BUFFERED_CHUNKS = 16  # of all partitions, between fetch and agent
 FETCH_BYTES = 4 << 20  # per partition and fetch
 POLL_RECORDS = 16_000
@@ -60,8 +67,11 @@ class JourneyApp(faust.App):  # type: ignore[misc]
         self.membership = Membership(config.kafka_session_timeout_seconds, config.publish_timeout_seconds)
         super().__init__(config.app_id, **_faust_settings(config), **options)
         self.outbox = Outbox(config, self.membership.confirm)
+        self.membership.on_silence = self.outbox.reconnect
         self.partitions = Partitions(config, self.metrics, self.outbox)
         self.partitions.pause = self._pause
+        self.partitions.check_input = Intake(config, self.metrics, self._committed).check
+        self.partitions.current_ends = self._current_ends
         self.facts = FactTable(
             config,
             self.metrics,
@@ -70,7 +80,9 @@ class JourneyApp(faust.App):  # type: ignore[misc]
             dead_letters=lambda: self.partition_count,
         )
         self.clock = Clock(self.partitions, config.touchpoints, lambda: self.consumer)
-        self.watchdog = Watchdog(lambda: gauges.progress(self))
+        self.sweep = Sweep(self.partitions, config, lambda: self.consumer)
+        self.lookout = Lookout(self)
+        self.watchdog = Watchdog(lambda: liveness.waits(self))
         self.ops = OpsServer(
             self.metrics,
             lambda: gauges.ready(self),
@@ -86,18 +98,28 @@ class JourneyApp(faust.App):  # type: ignore[misc]
         tp = TP(self.settings.touchpoints, number)
         (self.consumer.on_buffer_full if is_full else self.consumer.on_buffer_drop)(tp)
 
+    async def _committed(self, numbers: Iterable[int]) -> dict[int, int]:
+        """Return the committed offsets of input partitions, of those that have one."""
+        asked = [TP(self.settings.touchpoints, number) for number in numbers]
+        return {tp.partition: offset for tp, offset in (await self.consumer.committed_offsets(asked)).items()}
+
+    async def _current_ends(self, numbers: Iterable[int]) -> dict[int, int]:
+        """Return where partitions of the current stages end."""
+        asked = [TP(self.settings.stage_current, number) for number in numbers]
+        return {tp.partition: end for tp, end in (await self.consumer.stable_ends(asked)).items()}
+
     async def on_first_start(self) -> None:
         """Check what must be right before any record is read, then start what is ours. A fault ends the process."""
+        discretion.install()
         try:
-            self.partitions.active = active = _definitions(self.settings.journey_files)
-            if any(definition.asks_sentiment for definition in active):
-                self.partitions.scorer = sentiment.load(self.settings.sentiment_scorer)
-            self.slot = _take_slot(self.settings, self.first_slot)
-            self.partitions.stores = stores_of(self.settings, self.metrics, self.slot.path)
-            await wait_for_broker(self.settings.kafka_bootstrap_servers)
-            self.partition_count = await require_topics(self.settings)
+            with self.watchdog.limit("loading journeys, scorer and stores", START_SECONDS):
+                self.slot = self._load()
+            with self.watchdog.limit("asking Kafka for its topics", KAFKA_SECONDS):
+                await wait_for_broker(self.settings)
+                await require_rights(self.settings)
+                self.partition_count = self.partitions.count = await require_topics(self.settings)
             self.conf.consumer_group_instance_id = f"{self.slot.member_id}-{self._topics_hash()}"
-            port = self.ops.start()
+            port = self.ops.start(read_token(self.settings))
         except CjstreamError as error:
             give_up(error.exit_code, str(error))
         gauges.register(self)
@@ -106,14 +128,21 @@ class JourneyApp(faust.App):  # type: ignore[misc]
         if self.announce is not None:
             self.announce(port, self.partition_count)
         _calm_the_collector()
-        await super().on_first_start()
-        try:
-            async with asyncio.timeout(START_SECONDS):
-                await self.add_runtime_dependency(self.outbox)
-        except TimeoutError:
-            give_up(RESTART, f"the producer did not start within {START_SECONDS:g} s; check the broker")
-        await self.add_runtime_dependency(self.clock)
-        await self.add_runtime_dependency(self.watchdog)
+        with self.watchdog.limit("loading the agents", START_SECONDS):
+            await super().on_first_start()
+        with self.watchdog.limit("connecting to Kafka for writing", START_SECONDS):
+            await self.add_runtime_dependency(self.outbox)
+        for service in (self.clock, self.sweep, self.lookout, self.watchdog):
+            await self.add_runtime_dependency(service)
+
+    def _load(self) -> Slot:
+        """Take what is on this machine: definitions, scorer, stores, and the slot, which is returned."""
+        self.partitions.active = active = _definitions(self.settings.journey_files)
+        if any(definition.asks_sentiment for definition in active):
+            self.partitions.scorer = sentiment.load(self.settings.sentiment_scorer)
+        slot = _take_slot(self.settings, self.first_slot)
+        self.partitions.stores = stores_of(self.settings, self.metrics, slot.path)
+        return slot
 
     def _topics_hash(self) -> str:
         """Name what is subscribed: a broker gives a static member its old assignment back, whatever it now asks for."""
@@ -121,16 +150,11 @@ class JourneyApp(faust.App):  # type: ignore[misc]
         return blake2b(" ".join(sorted(topics | self.tables.changelog_topics)).encode(), digest_size=4).hexdigest()
 
     def require_same_counts(self) -> None:
-        """Raise StateMismatch if input and changelog no longer have the same number of partitions."""
-        counts = {
-            topic: self.consumer.topic_partitions(topic)
-            for topic in (self.settings.touchpoints, self.settings.state_changelog)
-        }
-        if len(set(counts.values())) > 1:
-            raise StateMismatch(
-                f"partition counts differ: {counts}",
-                "take a new app id and run `cjstream topics create`, or restore the old count",
-            )
+        """Raise StateMismatch if input or changelog no longer has the partition count of the start."""
+        for topic in (self.settings.touchpoints, self.settings.state_changelog):
+            count = self.consumer.topic_partitions(topic)
+            if count not in {None, self.partition_count}:  # None: not known yet
+                raise count_changed(topic, self.partition_count, count)
 
     def on_rebalance_start(self) -> None:
         """Count the rebalance."""
@@ -139,10 +163,11 @@ class JourneyApp(faust.App):  # type: ignore[misc]
 
     def _crash(self, reason: BaseException) -> None:
         """End at once: Faust would go on to a clean stop, with a code that tells nothing."""
-        give_up(exit_code(reason), f"the worker failed: {reason!r}", reason)
+        give_up(exit_code(reason), f"the worker failed: {said(reason)}", reason)
 
     async def on_stop(self) -> None:
-        """Drain, commit and leave; then let go of the port and the slot."""
+        """Drain, commit and leave; then let go of the port and the slot. From here on the process must end in time."""
+        self.watchdog.begin("the stop", self.settings.drain_timeout_seconds + STOP_MARGIN_SECONDS)
         await super().on_stop()
         self.ops.stop()
         try:
@@ -153,6 +178,7 @@ class JourneyApp(faust.App):  # type: ignore[misc]
 
 
 def _take_slot(config: Settings, first: int) -> Slot:
+    os.umask(0o077)  # from here on, what this process writes is for its user alone: the stores hold customers
     try:
         return take_slot(config.data_dir, config.app_id, first)
     except OSError as error:
@@ -182,12 +208,14 @@ def _faust_settings(config: Settings) -> dict[str, Any]:
     session = config.kafka_session_timeout_seconds
     return {
         "broker": [f"kafka://{server}" for server in config.kafka_bootstrap_servers.split(",")],
+        "broker_credentials": credentials(config),
         "store": "memory://",
         "TableManager": StageTables,
         "datadir": config.data_dir / config.app_id,
         "autodiscover": list(AGENTS),
         "agent_supervisor": CrashingSupervisor,  # fail-stop: a restarted agent would go on behind a gap
         "broker_session_timeout": session,
+        "broker_request_timeout": max(session, REQUEST_SECONDS),
         "broker_heartbeat_interval": session / HEARTBEATS_PER_SESSION,
         "broker_commit_interval": 1.0,
         "broker_commit_every": None,  # a commit inside the fetch loop would stop the fetching

@@ -4,21 +4,21 @@ The topic itself is the truth, so there is no changelog: a partition is read fro
 worker, beside the touchpoints, and nothing waits for it. See docs/explanation/durability.md.
 """
 
-import asyncio
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from itertools import chain
 
 from aiokafka import ConsumerRecord
-from aiokafka.errors import KafkaError
 
 from cjstream.core.facts import Fact, Facts, Withdrawal
 from cjstream.core.touchpoint import Rejection
-from cjstream.ingest.codec import WireRecord, dead_letter
+from cjstream.errors import CjstreamError
+from cjstream.ingest.codec import WireRecord
 from cjstream.ingest.facts import decode_fact
+from cjstream.ingest.letters import dead_letter
 from cjstream.metrics import Metrics
 from cjstream.settings import Settings
-from cjstream.stream.fatal import RESTART, give_up
+from cjstream.stream.fatal import give_up
 from cjstream.stream.outbox import Outbox
 from cjstream.stream.tally import Tally
 
@@ -108,14 +108,10 @@ class FactTable(Mapping[str, Fact]):
             self._metrics.inc(name, labels, count)
 
     async def _send(self, number: int, letters: Sequence[WireRecord]) -> None:
-        topic, seconds = self._settings.dead_letter, self._settings.publish_timeout_seconds
         try:
-            async with asyncio.timeout(seconds):
-                await self._outbox.send(topic, number, letters)
-        except TimeoutError as error:
-            give_up(RESTART, f"facts: a dead letter was not acked in {seconds:g} s", error)
-        except (KafkaError, OSError) as error:
-            give_up(RESTART, f"facts: a dead letter could not be written: {error!r}", error)
+            await self._outbox.send(self._settings.dead_letter, number, letters)
+        except CjstreamError as error:
+            give_up(error.exit_code, f"facts: {error}; nothing more is committed")
 
 
 def _apply(facts: Facts, record: ConsumerRecord) -> Fact | Withdrawal | Rejection:

@@ -6,6 +6,8 @@ from typing import NoReturn
 
 from aiokafka.errors import KafkaError
 
+from cjstream import discretion
+
 log = logging.getLogger("cjstream")
 
 BUG, RESTART = 70, 75  # exit codes, after BSD's sysexits: EX_SOFTWARE, EX_TEMPFAIL
@@ -23,6 +25,8 @@ def give_up(code: int, message: str, error: BaseException | None = None) -> NoRe
     Clean-up would flush, commit and leave the group: what was not acked must stay uncommitted, and Faust's services
     swallow exceptions, so raising would not stop them.
     """
-    log.critical("%s (exit %d)", message, code, exc_info=error if code == BUG else None)
+    log.critical("%s (exit %d)", message, code)
+    if code == BUG and error is not None:
+        log.critical("it came from\n%s", discretion.trace(error))
     logging.shutdown()
     os._exit(code)

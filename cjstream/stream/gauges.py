@@ -7,7 +7,6 @@ first asked for, and of this thread's loop: so before the worker has them, they 
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import product
-from math import inf
 from time import monotonic
 from typing import TYPE_CHECKING
 
@@ -24,9 +23,6 @@ from cjstream.stream.watchdog import STALL_SECONDS
 
 if TYPE_CHECKING:
     from cjstream.stream.app import JourneyApp
-
-# Joining takes up to the group's rebalance timeout of 60 s, and each of Faust's calls before a restore up to 90 s.
-REBALANCE_SECONDS = 240.0
 
 GAUGES: Mapping[str, str] = {  # of bookings, by their first word; the other words are the labels
     "customers": "cjstream_customers",
@@ -110,6 +106,7 @@ def _worker(app: "JourneyApp") -> Iterator[Sample]:
     yield "cjstream_ready", (), float(ready(app)[0])
     yield "cjstream_assigned_partitions", (), len(list(app.partitions.opened()))
     yield "cjstream_restore_remaining_records", (), _remaining(app)
+    yield "cjstream_stalled_seconds", (), app.watchdog.stalled_seconds
     consumer = app._consumer
     is_behind = consumer is not None and consumer.uncommitted()
     yield "cjstream_commit_age_seconds", (), monotonic() - consumer.last_commit if is_behind else 0.0
@@ -142,17 +139,3 @@ def alive(app: "JourneyApp") -> tuple[bool, str]:
     """Return whether the event loop still turns. Says nothing of the broker: a restart would not bring it back."""
     age = app.watchdog.tick_age_seconds
     return age < STALL_SECONDS, f"the event loop last ran {age:.0f} s ago"
-
-
-def progress(app: "JourneyApp") -> tuple[float, int]:
-    """Return how many seconds may pass without a move, and a number that moves while the worker works.
-
-    While the broker does not answer nothing can move; the publisher's and the group's own deadlines rule then.
-    """
-    partitions = list(app.partitions.opened())
-    if not app.membership.is_fresh():
-        return inf, 0
-    if app.rebalancing:
-        return REBALANCE_SECONDS, app.partitions.restored_records
-    is_waiting = any(each.publisher.waiting or _lag(app, each.number) for each in partitions)
-    return STALL_SECONDS if is_waiting else inf, sum(each.rows.position().fence[1] for each in partitions)

@@ -6,12 +6,17 @@ from collections.abc import Awaitable, Callable, Iterable, Sequence
 from typing import Any
 
 from aiokafka import AIOKafkaProducer
+from aiokafka.conn import CloseReason
+from aiokafka.errors import KafkaError
 from mode import Service
 
 from cjstream.ingest.codec import WireRecord
 from cjstream.kafka import RECORD_LIMIT_BYTES
+from cjstream.kafka.options import client_options
 from cjstream.settings import Settings
+from cjstream.stream.unwritten import fail
 
+REQUEST_SECONDS = 30.0  # without an answer, then it is sent again on a new connection: Kafka knows what it has
 MAX_BATCH_BYTES = 1 << 20
 MAX_REQUEST_BYTES = RECORD_LIMIT_BYTES  # one record may fill a batch, and more, by itself
 MAX_RECORDS = 2**30  # aiokafka's sequence number of a partition wraps at 2^31 and brokers refuse it: leave early
@@ -20,16 +25,17 @@ MAX_RECORDS = 2**30  # aiokafka's sequence number of a partition wraps at 2^31 a
 class _Producer:
     """An aiokafka producer, how often it is in use, and how many records it sent, to all partitions together."""
 
-    def __init__(self, servers: str, client_id: str, timeout_seconds: float) -> None:
+    def __init__(self, config: Settings) -> None:
         self.kafka = AIOKafkaProducer(
-            bootstrap_servers=servers,
-            client_id=client_id,
+            **client_options(config),
+            client_id=f"{config.app_id}-outbox",
             enable_idempotence=True,
             acks="all",
             max_batch_size=MAX_BATCH_BYTES,
             max_request_size=MAX_REQUEST_BYTES,
-            request_timeout_ms=int(timeout_seconds * 1000),  # also how long aiokafka lets a batch wait
+            request_timeout_ms=int(min(config.publish_timeout_seconds, REQUEST_SECONDS) * 1000),
         )
+        self.kafka._message_accumulator._batch_ttl = config.publish_timeout_seconds  # while no leader is known
         self.users = 0
         self.sent = 0
 
@@ -56,26 +62,34 @@ class Outbox(Service):  # type: ignore[misc]
             await self._current.kafka.stop()
 
     async def _connect(self) -> _Producer:
-        config = self._config
-        producer = _Producer(config.kafka_bootstrap_servers, f"{config.app_id}-outbox", config.publish_timeout_seconds)
+        producer = _Producer(self._config)
         await producer.kafka.start()
         return producer
 
     async def send(self, topic: str, partition: int, records: Sequence[WireRecord]) -> int:
         """Append records to one partition in order, wait for the acks of all, return the offset of the last.
 
-        Raises the KafkaError of the first that could not be delivered. Calls for one partition must not overlap.
+        Raises CjstreamError for the first that could not be delivered, or was not acked within the publish timeout.
+        Calls for one partition must not overlap.
         """
         producer, last = await self._acquire(), -1
         try:
             # One by one: aiokafka has one batch of a partition under way anyway, and each needs the fence before it.
             for batch in _batches(producer.kafka, records):
                 await self._confirm()
-                sent = await (await producer.kafka.send_batch(batch, topic, partition=partition))
+                async with asyncio.timeout(self._config.publish_timeout_seconds):
+                    sent = await (await producer.kafka.send_batch(batch, topic, partition=partition))
                 last = sent.offset + batch.record_count() - 1
+        except (KafkaError, TimeoutError) as error:
+            await fail(self._config, topic, partition, error)
         finally:
             await self._release(producer, len(records))
         return last
+
+    def reconnect(self) -> None:
+        """Send on new connections, also what waits for its ack. May be called from any thread."""
+        if self._current is not None:
+            self.loop.call_soon_threadsafe(drop_connections, self._current.kafka.client)
 
     async def _acquire(self) -> _Producer:
         async with self._swapping:
@@ -96,6 +110,12 @@ class Outbox(Service):  # type: ignore[misc]
     async def _stop_if_unused(self, producer: _Producer) -> None:
         if producer is not self._current and producer.users == 0:
             await producer.kafka.stop()
+
+
+def drop_connections(client: Any) -> None:
+    """Close the connections of an aiokafka client; it makes new ones as it needs them. Call it on the client's loop."""
+    for connection in list(client._conns.values()):
+        connection.close(reason=CloseReason.CONNECTION_TIMEOUT)
 
 
 def _batches(kafka: AIOKafkaProducer, records: Iterable[WireRecord]) -> Iterable[Any]:

@@ -10,6 +10,7 @@ import faust
 from cjstream import settings as configuration
 from cjstream.settings import Settings
 from cjstream.stream.fatal import RESTART
+from cjstream.stream.quiet import Seldom
 
 LOG_FORMAT = "%(asctime)s %(levelname)s {}%(message)s"
 # They tell of every step, and an ordinary rebalance is a warning to aiokafka; what matters cjstream says itself.
@@ -39,6 +40,8 @@ def main(settings: Settings, place: Place | None = None) -> int:
     from cjstream.stream.app import app  # noqa: PLC0415 - it is made of the environment, as for `faust -A`
 
     logging.basicConfig(level=logging.INFO, format=LOG_FORMAT.format(f"worker={place.number} " if place else ""))
+    for handler in logging.getLogger().handlers:
+        handler.addFilter(Seldom("aiokafka"))
     if place is not None:
         app.first_slot, app.announce = place.number, place.announce
     for name, level in LEVELS.items():

@@ -6,11 +6,15 @@ from typing import Any, NoReturn
 from faust.tables.manager import TableManager
 from faust.tables.table import Table
 from faust.types import TP
+from mode import Service
 
 from cjstream.core.outputs import StageCurrent
 from cjstream.core.report import current, scored
+from cjstream.discretion import said
 from cjstream.stream.fatal import exit_code, give_up
 from cjstream.stream.partitions import Partitions
+
+PASS_SECONDS = 1.0
 
 
 class StageTables(TableManager):  # type: ignore[misc]
@@ -20,6 +24,25 @@ class StageTables(TableManager):  # type: ignore[misc]
         """Register the tables and begin with their recovery."""
         await self._update_channels()
         await self.recovery.start()
+
+    @Service.task
+    async def _pass_again_and_again(self) -> None:
+        while not self.should_stop:
+            await self.sleep(PASS_SECONDS)
+            self.pass_over_ends()
+
+    def pass_over_ends(self) -> None:
+        """Take as restored what is no record at a changelog's end: transaction markers, and what was compacted away.
+
+        Faust waits, without an end, for a record at the last offset.
+        """
+        recovery = self.recovery
+        for tp in recovery.active_tps if recovery.in_recovery else ():
+            last, offset = recovery.active_highwaters.get(tp), recovery.active_offsets.get(tp)
+            if last is None or offset is None or offset >= last:
+                continue
+            if self.app.consumer.has_applied(tp, last + 1, offset + 1):
+                recovery.active_offsets[tp] = last
 
 
 class StageTable(Table):  # type: ignore[misc]
@@ -43,7 +66,7 @@ class StageTable(Table):  # type: ignore[misc]
             for event in batch:
                 self.partitions_held.restore(event.message.partition, event.value)
         except Exception as error:
-            give_up(exit_code(error), f"the state changelog could not be restored: {error}", error)
+            give_up(exit_code(error), f"the state changelog could not be restored: {said(error)}", error)
 
     async def on_rebalance(
         self, assigned: set[TP], revoked: set[TP], newly_assigned: set[TP], generation_id: int = 0
@@ -55,7 +78,7 @@ class StageTable(Table):  # type: ignore[misc]
         try:
             await self.partitions_held.reopen()
         except Exception as error:
-            give_up(exit_code(error), f"the local store cannot be taken up: {error}", error)
+            give_up(exit_code(error), f"the local store cannot be taken up: {said(error)}", error)
 
     async def on_recovery_completed(self, active_tps: set[TP], standby_tps: set[TP]) -> None:
         """Open the partitions for input, after what restored states still have to send. Errors end the process."""
@@ -64,7 +87,7 @@ class StageTable(Table):  # type: ignore[misc]
             self.app.require_same_counts()
             await self.partitions_held.open({tp.partition for tp in active_tps})
         except Exception as error:
-            give_up(exit_code(error), f"the restored state cannot be used: {error}", error)
+            give_up(exit_code(error), f"the restored state cannot be used: {said(error)}", error)
 
     # -- what agents may do with it
 

@@ -9,21 +9,23 @@ from collections import Counter, deque
 from collections.abc import AsyncIterator, Iterable, Iterator, Mapping
 from contextlib import suppress
 from time import monotonic
-from typing import Any
+from typing import Any, NamedTuple
 
 import faust
 from aiokafka import TopicPartition
-from aiokafka.errors import IllegalStateError
+from aiokafka.errors import IllegalStateError, KafkaError
 from faust.transport.drivers import aiokafka as driver
 from faust.types import TP
 from faust.types.tuples import ConsumerMessage
 from mode.utils.futures import notify
 
+from cjstream.kafka.headers import read_any_header_names
 from cjstream.stream.fatal import RESTART, give_up
 
 CHUNK_RECORDS = 1000  # some 25 ms of work: how long the loop may be held, so that a scrape or heartbeat can wait
 FETCH_WAIT_MS = 100  # Faust asks brokers to hold an empty fetch 1.5 s, during which a busy partition is not fetched
 IDLE_SECONDS = 1.0
+LEAVE_SECONDS = 3.0  # to take leave of the brokers at the end
 ROOM_SECONDS = 0.02  # how often agents that have records waiting are asked whether they have room
 ENDS_SECONDS = 5.0  # for the answer on where the log ends; Faust's own 90 s would hold up the clock
 
@@ -43,6 +45,7 @@ class ConsumerThread(driver.AIOKafkaConsumerThread):  # type: ignore[misc]
     """Reads committed records only, waits briefly on an empty fetch, and reports heartbeats."""
 
     def _create_worker_consumer(self, transport: Any) -> Any:
+        read_any_header_names()
         consumer = super()._create_worker_consumer(transport)
         consumer._fetch_max_wait_ms = FETCH_WAIT_MS
         consumer._isolation_level = "read_committed"
@@ -53,11 +56,30 @@ class ConsumerThread(driver.AIOKafkaConsumerThread):  # type: ignore[misc]
         await super().on_start()
         self.app.membership.watch(self._ensure_consumer()._coordinator)
 
+    async def on_thread_stop(self) -> None:
+        """Stop the aiokafka consumer. All is committed by now: the end waits for no broker that is away."""
+        consumer: Any = self._consumer
+        self._consumer: Any = None  # else Faust stops it, and waits for a thread that died of it
+        await super().on_thread_stop()
+        if consumer is not None:
+            with suppress(KafkaError, OSError, TimeoutError, asyncio.CancelledError):
+                async with asyncio.timeout(LEAVE_SECONDS):
+                    await consumer.stop()
+
     def share(self, assigned: Iterable[TP]) -> None:
         """Share the bytes to fetch ahead among the partitions assigned; a topic's changelog is not read with it."""
         by_topic = Counter(tp.topic for tp in assigned)
         share = self.app.settings.max_fetch_bytes // max(by_topic.values(), default=1)
         self._ensure_consumer()._fetcher._max_partition_fetch_bytes = min(share, self.app.conf.consumer_max_fetch_size)
+
+
+class Standing(NamedTuple):
+    """Where a batched partition stands: next offsets to commit, to ack, to read, and to fetch; 0: not known."""
+
+    committed: int
+    acked: int
+    read: int
+    position: int
 
 
 class BatchConsumer(driver.Consumer):  # type: ignore[misc]
@@ -103,8 +125,12 @@ class BatchConsumer(driver.Consumer):  # type: ignore[misc]
         """Note how far we are, at once when a fetch is over: nothing of it is then on its way between the threads."""
         for tp, rows in records.items():
             if tp.topic in self._batched:
+                if rows[0].offset < self._read.get(tp, 0):
+                    give_up(RESTART, f"{tp.topic} partition {tp.partition} goes back: was the topic made anew?")
                 self._read[tp] = rows[-1].offset + 1
-        for tp in self.watched & fetched:
+        for tp in fetched:
+            if tp not in self.watched and not self._is_changelog_tp(tp):
+                continue
             state = self._partition_state(tp)
             if state is not None and state._position is not None:
                 self._passed[tp] = state._position
@@ -278,11 +304,18 @@ class BatchConsumer(driver.Consumer):  # type: ignore[misc]
         answer = asyncio.wrap_future(asyncio.run_coroutine_threadsafe(asked, self._thread.thread_loop))
         return {TP(*tp): end for tp, end in (await asyncio.wait_for(answer, ENDS_SECONDS)).items()}
 
+    async def committed_offsets(self, tps: Iterable[TP]) -> dict[TP, int]:
+        """Ask for the group's committed offsets, of those that have one, with one request; raises as `stable_ends`."""
+        parts = [TopicPartition(*tp) for tp in tps]
+        asked = self._thread._ensure_consumer()._coordinator.fetch_committed_offsets(parts)
+        answer = asyncio.wrap_future(asyncio.run_coroutine_threadsafe(asked, self._thread.thread_loop))
+        return {TP(*tp): found.offset for tp, found in (await asyncio.wait_for(answer, ENDS_SECONDS)).items()}
+
     def has_applied(self, tp: TP, end: int, applied_to: int) -> bool:
         """Return whether all input before `end` is applied, given the offset after the last record that is.
 
-        At the end of the log there may be what is no record, as a transaction's marker; that of partitions in `watched`
-        is passed over. No exact answer is given before their next fetch.
+        At the end of the log there may be what is no record, as a transaction's marker; that of changelogs and of
+        partitions in `watched` is passed over. No exact answer is given before their next fetch.
         """
         if applied_to >= end:
             return True
@@ -295,6 +328,12 @@ class BatchConsumer(driver.Consumer):  # type: ignore[misc]
     def committed(self, tp: TP) -> int:
         """Return the committed offset of a partition as far as we know; 0: none is."""
         return self._committed_offset.get(tp) or 0
+
+    def standing(self, tp: TP) -> Standing:
+        """Return how far each step with a batched partition has come."""
+        state = self._partition_state(tp)
+        position = 0 if state is None or state._position is None else int(state._position)
+        return Standing(self.committed(tp), self.next_offset(tp) or 0, self._read.get(tp, 0), position)
 
     # -- rebalance
 

@@ -23,7 +23,8 @@ class Child:
         """Start it. Raises OSError if the system has no room for a process."""
         self.number = number
         self.announced: Announcement | None = None
-        self._announced_at = 0.0
+        self._announced_at = self._heard_at = 0.0
+        self._started_at = monotonic()
         self._line, its_end = socket.socketpair()
         self._line.setblocking(False)
         try:
@@ -45,8 +46,17 @@ class Child:
 
     @property
     def well_seconds(self) -> float:
-        """How long it has been possible to ask it for its health."""
-        return monotonic() - self._announced_at if self.announced else 0.0
+        """How long it was alive and could say so."""
+        return max(self._announced_at, self._heard_at) - self._announced_at
+
+    @property
+    def silent_seconds(self) -> float:
+        """How long ago it last said that it is alive; before its announcement, how long ago it was started."""
+        return monotonic() - max(self._started_at, self._announced_at, self._heard_at)
+
+    def heard(self) -> None:
+        """Note that it said that it is alive."""
+        self._heard_at = monotonic()
 
     def hear(self) -> Announcement | None:
         """Return the announcement if it has come since the last call. Does not block."""

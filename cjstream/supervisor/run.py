@@ -11,18 +11,22 @@ from types import FrameType
 
 from cjstream import settings as configuration
 from cjstream.metrics import SUPERVISOR_METRICS, Metrics
-from cjstream.ops import OpsServer
+from cjstream.ops import OpsServer, read_token
 from cjstream.settings import Settings
 from cjstream.stream.fatal import RESTART
 from cjstream.supervisor.child import Child
-from cjstream.supervisor.pages import LOOPBACK, Pages, Standing
-from cjstream.supervisor.plan import Plan, told
+from cjstream.supervisor.pages import LOOPBACK, Pages, Standing, living
+from cjstream.supervisor.plan import BY_SIGNAL, Plan, told
 
 log = logging.getLogger("cjstream")
 
 LOG_FORMAT = "%(asctime)s %(levelname)s %(message)s"  # what tells of a worker names it as its own lines do
 POLL_SECONDS = 0.1  # how late an end, an announcement or a signal is noticed
-STOP_MARGIN_SECONDS = 4.0  # beyond the drain: what leaving the group and closing takes on a busy machine
+STOP_MARGIN_SECONDS = 12.0  # beyond the drain: a worker gives itself 10 for a last commit, leaving and closing
+ROUND_SECONDS = 5.0  # how often the workers are asked whether they are alive
+HUNG_SECONDS = 75.0  # a worker whose loop stands still ends by itself after 60 s; one that is stopped cannot
+START_SECONDS = 300.0  # until a worker can be asked: each step of its start has a limit of its own
+KILLED = BY_SIGNAL + signal.SIGKILL
 INTERRUPTED = 130  # exit code after Ctrl-C
 
 
@@ -42,10 +46,12 @@ class Supervisor:
         self.settings, self.processes = settings, processes
         self.plan = Plan(processes)
         self.metrics = Metrics(SUPERVISOR_METRICS)
-        self.pages = Pages(self.metrics, self.standings)
+        self.token = read_token(settings)
+        self.pages = Pages(self.metrics, self.standings, self.token)
         self._children: dict[int, Child] = {}
         self._last_status: dict[int, int] = {}
         self._signal: int | None = None
+        self._next_round = 0.0
         its_own = replace(settings, metrics_host=LOOPBACK, metrics_port=0)
         self._environment = configuration.environment(its_own)
 
@@ -54,7 +60,7 @@ class Supervisor:
         host, port = self.settings.metrics_host, self.settings.metrics_port
         ops = OpsServer(self.pages, self.pages.ready, self.pages.alive, host, port)
         with self._signals():
-            port = ops.start()
+            port = ops.start(self.token)
             log.info("metrics and health at http://%s:%d/metrics, of %d workers", host, port, self.processes)
             try:
                 self._keep_running()
@@ -104,6 +110,7 @@ class Supervisor:
                 return
             for number in self.plan.due(monotonic()):
                 self._start(number)
+            self._ask_whether_alive()
             for child in list(self._children.values()):
                 self._look_after(child)
             time.sleep(POLL_SECONDS)
@@ -125,9 +132,21 @@ class Supervisor:
         if announced is not None:
             self._warn_of_spare(announced.partitions)
         status = child.status()
+        if status is None and child.silent_seconds > (HUNG_SECONDS if child.announced else START_SECONDS):
+            log.error("worker=%d did not say for %.0f s that it is alive: killed", child.number, child.silent_seconds)
+            child.kill()
+            status = KILLED
         if status is not None:
             del self._children[child.number]
             self._ended(child.number, status, child.well_seconds)
+
+    def _ask_whether_alive(self) -> None:
+        now = monotonic()
+        if now < self._next_round:
+            return
+        self._next_round = now + ROUND_SECONDS
+        for number in living(self.standings()):
+            self._children[number].heard()
 
     def _warn_of_spare(self, partitions: int) -> None:
         if self.pages.partitions is None and partitions < self.processes:

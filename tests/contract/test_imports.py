@@ -83,7 +83,7 @@ def test_only_settings_reads_the_environment() -> None:
             for node in ast.walk(tree(path))
         )
 
-    assert [name(path) for path in SOURCES if reads(path)] == ["cjstream/settings.py"]
+    assert [name(path) for path in SOURCES if reads(path)] == ["cjstream/settings/source.py"]
 
 
 CORE = [path for path in SOURCES if name(path).startswith("cjstream/core/")]

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from cjstream.core import condition, definition, outputs, past, policies, rules, stages, touchpoint
 from cjstream.core.engine import Journeys, advance
+from cjstream.core.limits import MAX_MS
 from cjstream.core.measures import (
     compiled,
     expected,
@@ -26,11 +27,12 @@ from cjstream.core.measures import (
     sentiment,
     watches,
 )
-from cjstream.core.times import MAX_MS, format_time
+from cjstream.core.times import format_time
 from cjstream.core.touchpoint import Rejection, Touchpoint
 from cjstream.definitions import names, shipped
 from cjstream.errors import DefinitionError
-from cjstream.ingest.codec import WireRecord, dead_letter, decode, encode, loads
+from cjstream.ingest.codec import WireRecord, decode, encode, loads
+from cjstream.ingest.letters import dead_letter
 from tests.core import languages
 
 FOLDER = Path(__file__).parents[2] / "schemas"

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+from collections import defaultdict
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from typing import Any
@@ -49,17 +50,18 @@ class Outbox:
 
     def __init__(self) -> None:
         self.sent: list[tuple[str, list[str]]] = []
-        self.offset = -1
-        self.log: list[tuple[bytes, bytes | None]] = []  # the changelog
+        self.ends: dict[tuple[str, int], int] = defaultdict(int)
+        self.logs: dict[int, list[tuple[bytes, bytes | None]]] = defaultdict(list)  # the changelog, by partition
+        self.log = self.logs[0]
 
-    async def send(self, topic: str, _partition: int, records: Sequence[WireRecord]) -> int:
+    async def send(self, topic: str, partition: int, records: Sequence[WireRecord]) -> int:
         await asyncio.sleep(0.001)
         self.sent.append((topic, [(record.key or b"").decode(errors="replace") for record in records]))
-        self.offset += len(records)
         if topic == CHANGELOG:
-            self.log += ((record.key or b"", record.value) for record in records)
-            return len(self.log) - 1
-        return self.offset
+            self.logs[partition] += ((record.key or b"", record.value) for record in records)
+            return len(self.logs[partition]) - 1
+        self.ends[topic, partition] += len(records)
+        return self.ends[topic, partition] - 1
 
     def keys(self, topic: str) -> list[str]:
         return [key for name, keys in self.sent if name == topic for key in keys]
@@ -128,13 +130,14 @@ class World:
         return decode_state(self.partitions[0].rows.store.get(customer.encode()) or b"")
 
     async def reopen(self, records: int) -> None:
-        """Give the partition away, and take it over with the first `records` of its changelog."""
+        """Give the partition away, and take it over as if only the first `records` had come to its changelog."""
         await self.partitions.keep(set())
         await self.partitions.keep({0})
         log: Any = [
             ConsumerRecord(CHANGELOG, 0, at, 0, 0, key, value, None, 0, 0, ())
             for at, (key, value) in enumerate(self.outbox.log[:records])
         ]
+        del self.outbox.log[records:]
         self.outbox.sent.clear()
         self.partitions.restore(0, log)
         await self.partitions.open([0])

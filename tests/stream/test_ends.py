@@ -11,9 +11,11 @@ from aiokafka.errors import KafkaConnectionError
 from faust.types import TP
 
 from cjstream.stream import transport
+from cjstream.stream.table import StageTables
 from cjstream.stream.transport import BatchConsumer
 
 INPUT, OTHER = TP("touchpoints", 0), TP("touchpoints", 1)
+CHANGELOG = TP("state-changelog", 0)
 
 pytestmark = pytest.mark.asyncio
 
@@ -32,6 +34,7 @@ class Log:
         self.state.seek(position)
         self.kafka = SimpleNamespace(_subscription=SimpleNamespace(subscription=subscription))
         made: Any = object.__new__(BatchConsumer)
+        made.app = SimpleNamespace(tables=SimpleNamespace(changelog_topics={CHANGELOG.topic}))
         made._thread = SimpleNamespace(_ensure_consumer=lambda: self.kafka, thread_loop=asyncio.get_running_loop())
         made._batched, made._read, made._passed, made.watched = {INPUT.topic}, {}, {}, {INPUT}
         self.consumer = made
@@ -103,3 +106,25 @@ async def test_an_error_of_the_broker_comes_through() -> None:
     log.kafka.end_offsets = end_offsets
     with pytest.raises(KafkaConnectionError):
         await log.consumer.stable_ends([INPUT])
+
+
+async def test_a_restore_ends_where_the_last_offsets_of_a_changelog_are_no_records() -> None:
+    log = Log()
+    tables: Any = object.__new__(StageTables)
+    tables.app = SimpleNamespace(consumer=log.consumer)
+    tables._recovery = recovery = SimpleNamespace(
+        in_recovery=True, active_tps={INPUT}, active_highwaters={INPUT: 9}, active_offsets={INPUT: -1}
+    )
+    log.fetch(8, 0, 1, 2)
+    tables.pass_over_ends()
+    assert recovery.active_offsets[INPUT] == -1, "there is more to fetch"
+    log.fetch(10)
+    recovery.active_offsets[INPUT] = 1
+    tables.pass_over_ends()
+    assert recovery.active_offsets[INPUT] == 1, "a record that was read is not restored yet"
+    recovery.active_offsets[INPUT] = 2
+    tables.pass_over_ends()
+    assert recovery.active_offsets[INPUT] == 9
+    recovery.active_offsets[INPUT], recovery.in_recovery = 2, False
+    tables.pass_over_ends()
+    assert recovery.active_offsets[INPUT] == 2

@@ -115,6 +115,45 @@ def test_one_that_does_not_end_is_killed(start: Start, monkeypatch: pytest.Monke
     assert supervisor.run() == 137
 
 
+ANSWERING = """
+import http.server, threading
+class Alive(http.server.BaseHTTPRequestHandler):
+    def do_GET(self):
+        self.send_response(200)
+        self.end_headers()
+    def log_message(self, *_):
+        pass
+server = http.server.HTTPServer(("127.0.0.1", 0), Alive)
+threading.Thread(target=server.serve_forever, daemon=True).start()
+signal.signal(signal.SIGTERM, lambda *_: os._exit(0))
+os.write(0, b"%d 4\\n" % server.server_port)
+"""
+FOR_EVER = "while True: time.sleep(60)"
+
+
+@pytest.mark.parametrize("before", [True, False])
+def test_one_that_is_stopped_is_killed_and_started_again(
+    start: Start, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, before: bool
+) -> None:
+    """Stopped before it could be asked for its health, or after."""
+    monkeypatch.setattr(run, "ROUND_SECONDS", 0.1)
+    monkeypatch.setattr(run, "HUNG_SECONDS", 3.0)
+    monkeypatch.setattr(run, "START_SECONDS", 3.0)
+    stop = "if number == '1' and starts == 0: os.kill(os.getpid(), signal.SIGSTOP)\n"
+    supervisor = start(f"{stop}{ANSWERING}{FOR_EVER}" if before else f"{ANSWERING}{stop}{FOR_EVER}")
+    look = supervisor._look_after
+
+    def end_when_it_is_back(worker: child.Child) -> None:
+        look(worker)
+        if supervisor._last_status and all(standing.port for standing in supervisor.standings()):
+            send(signal.SIGTERM)()
+
+    monkeypatch.setattr(supervisor, "_look_after", end_when_it_is_back)
+    assert supervisor.run() == 0
+    assert supervisor._last_status == {1: 137}
+    assert any("worker=1 did not say for" in record.getMessage() for record in caplog.records)
+
+
 def test_none_is_left_when_the_supervisor_fails_itself(start: Start, monkeypatch: pytest.MonkeyPatch) -> None:
     def fail() -> None:
         raise RuntimeError("a bug")
