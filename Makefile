@@ -12,6 +12,11 @@ PYTHON ?= $(shell for p in $(CANDIDATES); do \
 BIN := .venv/bin
 STAMP := .venv/installed
 BENCH_STAMP := .venv/installed-bench
+SUPPLY_STAMP := .venv/installed-supply
+# Exactly these files, and wheels, which bring no code to run while they are installed. FROM_SOURCE=faust-streaming is for
+# Linux on ARM, for which that package has no wheel.
+LOCKED := $(BIN)/python -m pip install --quiet --disable-pip-version-check --only-binary :all: \
+	$(if $(FROM_SOURCE),--no-binary $(FROM_SOURCE)) --require-hashes --requirement
 # Two files of tests at a time, in the order of tests/conftest.py: most that need a broker wait, for sessions and joins.
 # Without a restart a test that kills its process is not run again and again.
 TWO := --numprocesses 2 --dist loadfile --no-loadscope-reorder --max-worker-restart 0
@@ -24,11 +29,13 @@ help: ## Show this list
 .PHONY: install
 install: $(STAMP) ## Make .venv with cjstream, editable, and all that tests and the demo need
 
-$(STAMP): pyproject.toml
+$(STAMP): pyproject.toml requirements/dev.txt
 	@test -n "$(PYTHON)" || { echo 'error: no Python 3.11+ with venv; install one, or say make PYTHON=...' >&2; exit 2; }
 	test -x $(BIN)/pip || $(PYTHON) -m venv .venv
+	$(LOCKED) requirements/dev.txt
 	@# setuptools warns of every editable install
-	PYTHONWARNINGS=ignore $(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[local,dev]'
+	PYTHONWARNINGS=ignore $(BIN)/python -m pip install --quiet --disable-pip-version-check \
+		--no-deps --no-build-isolation --editable .
 	@touch $@
 
 .PHONY: demo
@@ -38,6 +45,24 @@ demo: install ## A live journey on a real Kafka in this terminal; Ctrl-C stops a
 .PHONY: test
 test: install ## All tests, with the real broker that they start
 	$(BIN)/python -m pytest $(TWO)
+
+soak: SECONDS ?= 3600
+fuzz: SECONDS ?= 60
+# The faults of one kind are in one file, and some take minutes: so test by test, not file by file.
+SPREAD := --numprocesses 2 --dist worksteal --max-worker-restart 0
+
+.PHONY: faults
+faults: install ## The fault suite; SEED=7 repeats one run, KEEP=yes keeps its figures
+	$(BIN)/python -m pytest $(SPREAD) --thorough --mix-seconds 15 $(if $(SEED),--seed $(SEED)) $(if $(KEEP),--keep) tests/faults
+
+.PHONY: soak
+soak: install ## An hour of mixed faults, or SECONDS=60; SEED=7 repeats one run
+	$(BIN)/python -m pytest $(if $(SEED),--seed $(SEED)) $(if $(KEEP),--keep) \
+		--mix-seconds $$(( $(SECONDS) / 2 )) tests/faults/test_mix.py
+
+.PHONY: fuzz
+fuzz: install ## Damaged records into decoder and engine, by coverage, for SECONDS=60
+	$(BIN)/python tools/fuzz.py $(SECONDS)
 
 .PHONY: cover
 cover: install ## The core's tests, with branch coverage
@@ -77,13 +102,33 @@ tools: ## Tools from outside PyPI that checks need
 bench: $(BENCH_STAMP) ## cjstream beside its peers on this machine: one table, in some 20 minutes
 	$(BIN)/python bench/throughput.py --json bench/results/throughput.json
 
-$(BENCH_STAMP): $(STAMP)
-	PYTHONWARNINGS=ignore $(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[bench]'
+$(BENCH_STAMP): $(STAMP) requirements/bench.txt
+	$(LOCKED) requirements/bench.txt
 	@touch $@
 
 .PHONY: bench-quick
 bench-quick: install ## In 3 minutes: has the lead over stock Faust halved?
 	$(BIN)/python bench/quick.py
+
+.PHONY: lock
+lock: $(SUPPLY_STAMP) ## Write requirements/ anew after a change of dependencies in pyproject.toml
+	$(BIN)/python -m tools.lock $(LOCK_OPTIONS)
+
+.PHONY: audit
+audit: $(SUPPLY_STAMP) ## Known vulnerabilities of all that is locked; fails if no source of them can be reached
+	$(BIN)/python -m tools.audit
+
+.PHONY: licences
+licences: install ## Every package that users install has a licence that tools/licences.toml allows
+	$(BIN)/python -m tools.licences
+
+.PHONY: sbom
+sbom: install ## What users install as CycloneDX: build/cjstream.cdx.json
+	$(BIN)/python -m tools.sbom build/cjstream.cdx.json
+
+$(SUPPLY_STAMP): $(STAMP) requirements/supply.txt
+	$(LOCKED) requirements/supply.txt
+	@touch $@
 
 .PHONY: clean
 clean: ## Remove what make and the checks made

@@ -7,10 +7,13 @@ import re
 import signal
 import subprocess
 import sys
+import threading
 import time
 import urllib.error
 import urllib.request
 from collections.abc import Callable, Coroutine, Iterable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from itertools import takewhile
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self, TypeAlias, TypeVar
@@ -24,6 +27,7 @@ from cjstream.settings import Settings
 
 T = TypeVar("T")
 Record: TypeAlias = "ConsumerRecord[bytes, bytes]"
+Acked = dict[tuple[int, int], tuple[bytes | None, bytes | None]]  # (partition, offset) -> key, value
 Sample = Mapping[tuple[str, str], float]  # (metric, labels as they stand in the text) -> value
 
 READY_SECONDS = 40  # the session of a worker killed before has to end first
@@ -110,7 +114,10 @@ class Worker:
 
     def wait_ready(self, seconds: float = READY_SECONDS) -> float:
         """Return the seconds until the worker takes input."""
-        return wait_until(self.is_ready, seconds, f"worker {self.process.pid} is ready")
+        try:
+            return wait_until(self.is_ready, seconds, f"worker {self.process.pid} is ready")
+        except AssertionError as error:
+            raise AssertionError(f"{error}; it says {self.get('readyz')}:\n{self.said()[-3000:]}") from None
 
     def metrics(self) -> Sample:
         """Return all samples of /metrics; empty while nobody answers."""
@@ -125,6 +132,13 @@ class Worker:
     def metric(self, name: str) -> float:
         """Return the sum of a metric over its labels; 0 for one without samples."""
         return sum(value for (metric, _), value in self.metrics().items() if metric == name)
+
+    def outcomes(self) -> dict[str, float]:
+        """Return how many touchpoints the worker counted by outcome."""
+        found = {
+            labels: value for (name, labels), value in self.metrics().items() if name == "cjstream_touchpoints_total"
+        }
+        return {labels.partition('"')[2].rstrip('"'): value for labels, value in found.items()}
 
     def send_signal(self, number: signal.Signals) -> None:
         """Send a signal to the process."""
@@ -243,12 +257,23 @@ class Line:
         self.headers, self.timestamp_ms = headers, timestamp_ms
 
 
-def send(settings: Settings, lines: Iterable[Line], partitions: int, per_second: float | None = None) -> int:
-    """Send records to the input in order, wait until all are durable, return how many; at most so many a second."""
-    return run(_send(settings, lines, partitions, per_second))
+def send(
+    settings: Settings,
+    lines: Iterable[Line],
+    partitions: int,
+    per_second: float | None = None,
+    acked: Acked | None = None,
+) -> int:
+    """Send records to the input in order, wait until all are durable, return how many; at most so many a second.
+
+    `acked` is filled with what Kafka has acknowledged, as it does.
+    """
+    return run(_send(settings, lines, partitions, per_second, {} if acked is None else acked))
 
 
-async def _send(settings: Settings, lines: Iterable[Line], partitions: int, per_second: float | None) -> int:
+async def _send(
+    settings: Settings, lines: Iterable[Line], partitions: int, per_second: float | None, acked: Acked
+) -> int:
     producer = AIOKafkaProducer(
         bootstrap_servers=settings.kafka_bootstrap_servers,
         enable_idempotence=True,
@@ -256,33 +281,91 @@ async def _send(settings: Settings, lines: Iterable[Line], partitions: int, per_
         max_batch_size=256 << 10,
     )
     await producer.start()
+    batches = Batches(producer, settings.touchpoints, acked)
     sent, started = 0, time.monotonic()
-    open_batches: dict[int, Any] = {}
-    futures: list[Any] = []
-
-    async def hand_over(number: int) -> None:
-        batch = open_batches.pop(number)
-        batch.close()
-        futures.append(await producer.send_batch(batch, settings.touchpoints, partition=number))
-
     try:
         for line in lines:
             number = partition_of(line.key or b"", partitions) if line.partition is None else line.partition
-            stamp = int(time.time() * 1000) if line.timestamp_ms is None else line.timestamp_ms
-            row = {"key": line.key, "value": line.value, "timestamp": stamp, "headers": list(line.headers)}
-            if number not in open_batches or open_batches[number].append(**row) is None:
-                if number in open_batches:
-                    await hand_over(number)
-                open_batches[number] = producer.create_batch()
-                open_batches[number].append(**row)
+            await batches.add(number, line)
             sent += 1
             if per_second is not None and sent % max(1, int(per_second / 20)) == 0:
-                for each in list(open_batches):
-                    await hand_over(each)
+                await batches.hand_over_all()
                 await asyncio.sleep(max(0.0, started + sent / per_second - time.monotonic()))
-        for each in list(open_batches):
-            await hand_over(each)
-        await asyncio.gather(*futures)
+        await batches.finish()
     finally:
         await producer.stop()
     return sent
+
+
+class Batches:
+    """Batches of a producer, one open for each partition; notes in `acked` what is durable."""
+
+    def __init__(self, producer: Any, topic: str, acked: Acked) -> None:
+        self._producer, self._topic, self._acked = producer, topic, acked
+        self._open: dict[int, tuple[Any, list[Line]]] = {}
+        self._waiting: set[asyncio.Task[None]] = set()
+
+    async def add(self, number: int, line: Line) -> None:
+        """Put a line into the open batch of its partition; a full one is handed over before."""
+        stamp = int(time.time() * 1000) if line.timestamp_ms is None else line.timestamp_ms
+        row = {"key": line.key, "value": line.value, "timestamp": stamp, "headers": list(line.headers)}
+        if number not in self._open or self._open[number][0].append(**row) is None:
+            if number in self._open:
+                await self._hand_over(number)
+            batch = self._producer.create_batch()
+            batch.append(**row)
+            self._open[number] = batch, []
+        self._open[number][1].append(line)
+
+    async def hand_over_all(self) -> None:
+        """Give the producer what is open. Raises the error of a batch that was not delivered."""
+        for number in list(self._open):
+            await self._hand_over(number)
+        for task in [task for task in self._waiting if task.done()]:
+            self._waiting.discard(task)
+            task.result()
+
+    async def finish(self) -> None:
+        """Return when all is durable; raises as `hand_over_all`."""
+        await self.hand_over_all()
+        await asyncio.gather(*self._waiting)
+
+    async def _hand_over(self, number: int) -> None:
+        batch, lines = self._open.pop(number)
+        batch.close()
+        future = await self._producer.send_batch(batch, self._topic, partition=number)
+        self._waiting.add(asyncio.create_task(self._note(future, number, lines)))
+
+    async def _note(self, future: Any, number: int, lines: list[Line]) -> None:
+        first = (await future).offset
+        for at, line in enumerate(lines, start=first):
+            self._acked[number, at] = line.key, line.value
+
+
+class Feed:
+    """Sends lines in the background, so many a second, until they end or `stop`. A context manager that stops it."""
+
+    def __init__(self, settings: Settings, lines: Iterable[Line], partitions: int, per_second: float) -> None:
+        self.acked: Acked = {}
+        self._stopped = threading.Event()
+        self._pool = ThreadPoolExecutor(1)
+        wanted = takewhile(lambda _: not self._stopped.is_set(), lines)
+        self._sending = self._pool.submit(send, settings, wanted, partitions, per_second, self.acked)
+
+    def is_over(self) -> bool:
+        """Return whether all lines are sent, or sending failed."""
+        return self._sending.done()
+
+    def stop(self) -> int:
+        """End it, and return how many lines were sent; all of them are durable. Raises what sending raised."""
+        self._stopped.set()
+        sent = self._sending.result()
+        self._pool.shutdown()
+        return sent
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        self._stopped.set()
+        self._pool.shutdown()

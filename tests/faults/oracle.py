@@ -1,130 +1,105 @@
-"""What must hold at a kill and at the end, by the reference reducer. Shares no decision with the engine."""
+"""What must hold at a kill and at the end, by the reference reducer (O2-O5). Shares no decision with the engine.
+
+O1, the ledger, is in ledger.py; O6 in copies.py; O7 is `recovers` of scenario.py; O8 and O9 are in leaks.py.
+"""
 
 import json
-import random
 from bisect import bisect_left
-from collections import defaultdict
-from collections.abc import Iterable, Iterator, Sequence
-from itertools import islice
-from typing import Any, NamedTuple
+from collections import Counter, defaultdict
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
 
 from cjstream import definitions
 from cjstream.core.state import CustomerState, decode_state, fence_of, is_reserved
-from cjstream.ingest.codec import dumps
-from cjstream.population import population
 from cjstream.settings import Settings
-from tests.faults.harness import Line, Record, TopicLog
-from tests.reference import SHOP, Object, Report, check, milliseconds, reduce_touchpoints
+from tests.faults.harness import Record, TopicLog
+from tests.faults.inputs import make_input
+from tests.faults.ledger import Ledger
+from tests.reference import SHOP, Report, check
 
-START_MS = 1_750_000_000_000
-DAYS = 30
-LATENESS_MS = 600_000  # of the shipped `shop`
-REJECTED = (
-    b"not json", b"{", b"[1]", b'{"id": "x"}', b"\xff\xfe", b"",
-    b'{"id": "x", "customer_id": "y", "type": "page_view", "occurred_at": "yesterday"}',
-)  # fmt: skip
-REPEATED_SHARE, SWAPPED_SHARE, REJECTED_SHARE = 0.02, 0.3, 0.01
-NEAR = 200  # records between a touchpoint and its repeat: within the window of ids, whoever the customer is
+__all__ = ["Ledger", "Seen", "Topics", "Verdict", "make_input"]
 
 
-def make_input(count: int, seed: int) -> tuple[list[Line], list[Object]]:
-    """Return lines to send, and the touchpoints in them: `count`, plus repeated ids and bad records among them.
-
-    Some neighbours of one customer are swapped, within the lateness bound.
+@dataclass
+class Verdict:
+    """What is wrong, one sentence each. `lost`: effects of input that are not there; `wrong`: customers in a wrong
+    state; `unexpected`: transitions that nothing caused, out of order, or with other bytes than before.
     """
-    dice = random.Random(seed)
-    touchpoints = list(islice(population(count // 8 + 10, seed, START_MS, DAYS), count))
-    assert len(touchpoints) == count
-    _swap_neighbours(touchpoints, dice)
-    lines: list[Line] = []
-    for touchpoint in touchpoints:
-        lines.append(Line(touchpoint["customer_id"].encode(), dumps(touchpoint)))
-        chance = dice.random()
-        if chance < REPEATED_SHARE:
-            again = lines[-min(len(lines), dice.randrange(1, NEAR))]
-            lines.append(again)
-        elif chance < REPEATED_SHARE + REJECTED_SHARE:
-            lines.append(Line(f"bad-{dice.randrange(1000)}".encode(), dice.choice(REJECTED)))
-    return lines, touchpoints
+
+    lost: list[str] = field(default_factory=list)
+    wrong: list[str] = field(default_factory=list)
+    unexpected: list[str] = field(default_factory=list)
+    repeats: int = 0
+
+    def counts(self) -> dict[str, int]:
+        """Return the figures of a row of the table: `fault(kind, **verdict.counts())`."""
+        found = {name: len(getattr(self, name)) for name in ("lost", "wrong", "unexpected")}
+        return {**found, "repeats": self.repeats}
+
+    def require(self) -> None:
+        """Raise an AssertionError with the first sentences of each kind, if there is one."""
+        found = {name: value[:5] for name, value in vars(self).items() if isinstance(value, list) and value}
+        assert not found, f"{self.counts()}: {found}"
 
 
-def _swap_neighbours(touchpoints: list[Object], dice: random.Random) -> None:
-    last: dict[str, int] = {}
-    for at, touchpoint in enumerate(touchpoints):
-        customer = touchpoint["customer_id"]
-        before = last.pop(customer, None)
-        if before is not None and dice.random() < SWAPPED_SHARE:
-            gap_ms = milliseconds(touchpoint["occurred_at"]) - milliseconds(touchpoints[before]["occurred_at"])
-            if gap_ms < LATENESS_MS:
-                touchpoints[before], touchpoints[at] = touchpoints[at], touchpoints[before]
-                continue  # each takes part in one swap, so none gets later than the bound
-        last[customer] = at
+@dataclass
+class Seen:
+    """What could be read at one moment, and the offsets committed a moment before."""
 
+    committed: Mapping[int, int]
+    fences: Mapping[bytes, int]
+    caused: set[tuple[str, str]]
+    dead: set[tuple[int, int]]
 
-class Due(NamedTuple):
-    """One touchpoint that must cause a transition."""
+    def lost(self, ledger: Ledger) -> list[str]:
+        """O5: return which effects of input below the committed offsets could not be read."""
+        return [*self._states(ledger), *self._transitions(ledger), *self._letters(ledger)]
 
-    offset: int
-    customer: str
-    touchpoint_id: str
+    def _states(self, ledger: Ledger) -> Iterator[str]:
+        for key, (partition, offsets) in ledger.offsets.items():
+            below = bisect_left(offsets, self.committed[partition])
+            fence = self.fences.get(key, -1)
+            if below and fence < offsets[below - 1]:
+                yield f"state of {key.decode()}: fence {fence}, {offsets[below - 1]} is committed"
 
+    def _transitions(self, ledger: Ledger) -> Iterator[str]:
+        for partition, causes in ledger.causes.items():
+            for due in causes:
+                if due.offset < self.committed[partition] and (due.customer, due.touchpoint_id) not in self.caused:
+                    yield f"transition of {due.customer} by {due.touchpoint_id} at offset {due.offset}"
 
-class Ledger:
-    """The input as the log has it, and what each record of it must lead to."""
-
-    def __init__(self, records: Iterable[Record]) -> None:
-        self.touchpoints: list[Object] = []
-        self.rejected: dict[int, list[Record]] = defaultdict(list)
-        self.offsets: dict[bytes, tuple[int, list[int]]] = {}  # key -> partition, offsets of its touchpoints
-        own: dict[bytes, list[tuple[int, Object]]] = defaultdict(list)
-        for record in records:
-            touchpoint = _parse(record)
-            if touchpoint is None:
-                self.rejected[record.partition].append(record)
-                continue
-            key = record.key or b""
-            self.touchpoints.append(touchpoint)
-            self.offsets.setdefault(key, (record.partition, []))[1].append(record.offset)
-            own[key].append((record.offset, {**touchpoint, "occurred_at": milliseconds(touchpoint["occurred_at"])}))
-        self.causes: dict[int, list[Due]] = defaultdict(list)
-        for key, history in own.items():
-            self.causes[self.offsets[key][0]] += _causes(key.decode(), history)
-        self.outcomes = reduce_touchpoints(self.touchpoints, SHOP)
-
-
-def _parse(record: Record) -> Object | None:
-    try:
-        touchpoint = json.loads(record.value or b"")
-        milliseconds(touchpoint["occurred_at"])
-    except (ValueError, TypeError, KeyError):
-        return None
-    found: Object = touchpoint
-    return found
-
-
-def _causes(customer: str, history: Sequence[tuple[int, Object]]) -> Iterator[Due]:
-    """Yield the touchpoints with which the path of a customer changes, in the order of the log."""
-    path: list[Any] = []
-    for number, (offset, touchpoint) in enumerate(history, start=1):
-        after = reduce_touchpoints((each for _, each in history[:number]), SHOP)[customer].path
-        if after != path:
-            yield Due(offset, customer, touchpoint["id"])
-        path = after
+    def _letters(self, ledger: Ledger) -> Iterator[str]:
+        for partition, records in ledger.rejected.items():
+            for record in records:
+                if record.offset < self.committed[partition] and (partition, record.offset) not in self.dead:
+                    yield f"dead letter of {partition}/{record.offset}"
 
 
 class Topics:
-    """The outputs of an app, read on as they grow, and held against a ledger."""
+    """The outputs of an app, read on as they grow, and held against a ledger, which may be given at the end."""
 
-    def __init__(self, settings: Settings, ledger: Ledger) -> None:
-        self.ledger = ledger
+    def __init__(self, settings: Settings, ledger: Ledger | None = None) -> None:
+        self._ledger = ledger
         self._changelog = TopicLog(settings, settings.state_changelog)
         self._transitions = TopicLog(settings, settings.transitions)
         self._dead = TopicLog(settings, settings.dead_letter)
         self._current = TopicLog(settings, settings.stage_current)
+        self._signals = TopicLog(settings, settings.signals)
         self.states: dict[bytes, bytes] = {}
         self.regressed = 0  # changelog records that only a zombie can have written
         self.caused: set[tuple[str, str]] = set()
         self.dead: dict[tuple[int, int], list[Record]] = defaultdict(list)
+
+    @property
+    def ledger(self) -> Ledger:
+        """What the input must lead to."""
+        assert self._ledger is not None, "the ledger is known when all input is sent"
+        return self._ledger
+
+    @ledger.setter
+    def ledger(self, ledger: Ledger) -> None:
+        self._ledger = ledger
 
     def read_on(self) -> None:
         """Read what is new."""
@@ -148,44 +123,61 @@ class Topics:
         else:
             self.states[key] = value
 
-    def lost(self, committed: dict[int, int]) -> list[str]:
-        """Return which effects of input below the committed offsets cannot be read. Call `read_on` before."""
-        found = []
-        for key, (partition, offsets) in self.ledger.offsets.items():
-            below = bisect_left(offsets, committed[partition])
-            fence = fence_of(self.states[key])[1] if key in self.states else -1
-            if below and fence < offsets[below - 1]:
-                found.append(f"state of {key.decode()}: fence {fence}, {offsets[below - 1]} is committed")
-        for partition, causes in self.ledger.causes.items():
-            found += (
-                f"transition of {due.customer} by {due.touchpoint_id} at offset {due.offset}"
-                for due in causes
-                if due.offset < committed[partition] and (due.customer, due.touchpoint_id) not in self.caused
-            )
-        for partition, records in self.ledger.rejected.items():
-            found += (
-                f"dead letter of {partition}/{record.offset}"
-                for record in records
-                if record.offset < committed[partition] and (partition, record.offset) not in self.dead
-            )
-        return found
+    def see(self, committed: Mapping[int, int]) -> Seen:
+        """Read what is new and return what is readable now; take `committed` right before."""
+        self.read_on()
+        fences = {key: fence_of(value)[1] for key, value in self.states.items()}
+        return Seen(committed, fences, set(self.caused), set(self.dead))
+
+    def lost(self, committed: Mapping[int, int]) -> list[str]:
+        """Return which effects of input below the committed offsets cannot be read."""
+        return self.see(committed).lost(self.ledger)
 
     def changelog_records(self) -> int:
         """Return how many changelog records were read so far."""
         return len(self._changelog.records)
 
+    def verdict(self) -> Verdict:
+        """Return all that is wrong when all input was processed. Reads on itself."""
+        _, report = self._report()
+        dead = list(self._wrong_dead())
+        return Verdict(
+            lost=[*self.ledger.unread, *report.missing, *dead, *self._unaccounted()],
+            wrong=[*report.wrong_paths, *report.wrong_currents, *self._wrong_states()],
+            unexpected=[
+                *report.unexpected, *report.wrong_order, *report.unequal_repeats, *self._wrong_headers(),
+                *self._wrong_signals(),
+            ],
+            repeats=report.repeats + self._repeated_signals(),
+        )  # fmt: skip
+
     def differences(self) -> tuple[list[str], Report]:
-        """Return what is wrong when all input was processed, and the reference's report. Reads on itself."""
+        """Return all that is wrong as one list, and the reference's report."""
+        verdict, (_, report) = self.verdict(), self._report()
+        return [*verdict.lost, *verdict.wrong, *verdict.unexpected], report
+
+    def _report(self) -> tuple[int, Report]:
         self.read_on()
         self._current.read_on()
+        self._signals.read_on()
         told = [(record.key, record.value) for record in self._transitions.records]
         currents = [(record.key, record.value) for record in self._current.records]
-        report = check(self.ledger.touchpoints, told, currents)
-        return [*report.differences, *self._wrong_states(), *self._wrong_dead(), *self._wrong_headers()], report
+        return len(told), check(self.ledger.touchpoints, told, currents)
 
     def corrections(self) -> int:
         """Return how many of the transitions read are corrections, repeats among them."""
         return sum(b'"kind":"correction"' in (record.value or b"") for record in self._transitions.records)
+
+    def _unaccounted(self) -> Iterator[str]:
+        """O4: yield the partitions of which not each record is below its customer's fence or a dead letter."""
+        accounted = Counter(partition for partition, _ in self.dead)
+        for key, (partition, offsets) in self.ledger.offsets.items():
+            if key in self.states:
+                fence = fence_of(self.states[key])[1]
+                accounted[partition] += sum(offset <= fence for offset in offsets)
+        for partition, count in self.ledger.records.items():
+            if accounted[partition] != count:
+                yield f"partition {partition}: {accounted[partition]} of {count} records are accounted for"
 
     def _wrong_states(self) -> Iterator[str]:
         stages = [stage.id for stage in definitions.shipped().stages]
@@ -213,6 +205,24 @@ class Topics:
             name = headers["ce_id"].decode()
             if known.setdefault(name, record.headers) != record.headers:
                 yield f"headers of the repeated transition {name} differ"
+
+    def _wrong_signals(self) -> Iterator[str]:
+        """Repeats are the same to the byte, and who converted is told once under one id."""
+        known: dict[str, bytes] = {}
+        for record in self._signals.records:
+            value = record.value or b"{}"
+            name = json.loads(value)["signal_id"]
+            if known.setdefault(name, value) != value:
+                yield f"the repeated signal {name} differs"
+        told = Counter(each["customer_id"] for each in map(json.loads, known.values()) if each["kind"] == "converted")
+        due = Counter(name for name, each in self.ledger.outcomes.items() if each.converted_at_ms is not None)
+        for customer in told.keys() | due.keys():
+            if told[customer] != due[customer]:
+                yield f"{customer}: {told[customer]} conversions told where {due[customer]} are due"
+
+    def _repeated_signals(self) -> int:
+        names = Counter(json.loads(record.value or b"{}")["signal_id"] for record in self._signals.records)
+        return sum(names.values()) - len(names)
 
 
 def _path(state: CustomerState, stages: Sequence[str]) -> list[Any]:

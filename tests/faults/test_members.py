@@ -1,5 +1,6 @@
 """Workers join and leave under load: nothing is lost, work moves in time, and a signal ends a worker in time."""
 
+import random
 import signal
 import time
 from collections.abc import Callable
@@ -10,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from cjstream.settings import Settings
+from tests.faults.frame import NoteFault
 from tests.faults.harness import Worker, new_app, read_all, send, wait_done, wait_until
 from tests.faults.oracle import Ledger, Topics, make_input
 
@@ -26,13 +28,14 @@ def shares(*workers: Worker) -> bool:
     return sum(taken) == PARTITIONS and all(taken) and all(worker.is_ready() for worker in workers)
 
 
-@pytest.mark.parametrize("store", ["memory", "rocksdb"])
+@pytest.mark.thorough
 def test_joining_and_leaving_under_load_loses_nothing(
-    servers: str, tmp_path: Path, note: Callable[[str], None], store: str
+    servers: str, tmp_path: Path, seed: int, note: Callable[[str], None], fault: NoteFault
 ) -> None:
+    store = random.Random(seed).choice(("memory", "rocksdb"))
     settings = new_app(servers, "members", tmp_path / "data", PARTITIONS, store=store)
     elsewhere = replace(settings, data_dir=tmp_path / "other")
-    lines, _ = make_input(TOUCHPOINTS, SEED)
+    lines, _ = make_input(TOUCHPOINTS, seed)
     with ThreadPoolExecutor() as pool, Worker(settings, tmp_path / "a.log") as stays:
         stays.wait_ready()
         load = pool.submit(send, settings, lines, PARTITIONS, PER_SECOND)
@@ -49,21 +52,15 @@ def test_joining_and_leaving_under_load_loses_nothing(
         load.result()
         wait_done(settings, stays)
         assert stays.end()[0] == 0
-    differences, report = _judge(settings)
+    verdict = Topics(settings, Ledger(read_all(settings, settings.touchpoints))).verdict()
+    fault("workers join and leave", injected=3, resumed_seconds=[joined, left, died], **verdict.counts())
     note(
-        f"joined in {joined:.1f} s, SIGTERM took {ended:.1f} s, work moved {left:.1f} s after it and "
-        f"{died:.1f} s after kill -9, {report} repeats"
+        f"{store}: joined in {joined:.1f} s, SIGTERM took {ended:.1f} s, work moved {left:.1f} s after it and "
+        f"{died:.1f} s after kill -9"
     )
-    assert differences[:5] == []
+    verdict.require()
     assert was_busy, "the load ended before the last worker"
     assert (code, ended < END_SECONDS) == (0, True)
-
-
-def _judge(settings: Settings) -> tuple[list[str], int]:
-    topics = Topics(settings, Ledger(read_all(settings, settings.touchpoints)))
-    differences, report = topics.differences()
-    assert topics.regressed == 0
-    return differences, report.repeats
 
 
 def _address(worker: Worker) -> bool:

@@ -9,7 +9,7 @@ from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 
 from cjstream import kafka
 from cjstream.errors import BrokerUnreachable, ConfigError, StateMismatch
-from cjstream.settings import Settings
+from cjstream.settings import Settings, load
 from tests.broker import Cli
 
 
@@ -96,6 +96,19 @@ def test_a_topic_with_a_smaller_limit_is_accepted_and_named(cli: Cli, settings: 
     assert f"{settings.signals} takes records of up to 1048588 bytes" in note
 
 
+def test_topics_of_an_earlier_version_are_accepted_and_named(cli: Cli, settings: Settings) -> None:
+    asyncio.run(create_plain_topic(settings, settings.touchpoints, 2, {"max.message.bytes": "1048588"}))
+    asyncio.run(create_plain_topic(settings, settings.dead_letter, 2, {"max.message.bytes": "1048588"}))
+    asyncio.run(create_plain_topic(settings, settings.stage_current, 2, {"cleanup.policy": "compact"}))
+    asyncio.run(kafka.create_topics(settings, 2))
+    done = cli("topics", "check")
+    assert done.returncode == 0
+    small, unbounded = done.stderr.decode().splitlines()
+    assert f"{settings.dead_letter} takes records of up to 1048588 bytes; max.message.bytes=1114124 is better" in small
+    assert f"{settings.stage_current} may keep for ever" in unbounded
+    assert "max.compaction.lag.ms=86400000 is better" in unbounded
+
+
 def test_facts_are_compacted(settings: Settings, topics: int) -> None:
     assert asyncio.run(configs_of(settings, settings.facts))["cleanup.policy"] == "compact"
 
@@ -129,7 +142,7 @@ def test_more_copies_than_brokers_is_a_bad_setting(settings: Settings) -> None:
 
 def test_a_broker_that_does_not_answer_is_unreachable() -> None:
     with pytest.raises(BrokerUnreachable):
-        asyncio.run(kafka.wait_for_broker("127.0.0.1:1", 0.5))
+        asyncio.run(kafka.wait_for_broker(load({}, kafka_bootstrap_servers="127.0.0.1:1"), 0.5))
 
 
 @pytest.mark.parametrize(("key", "hashed"), [(b"21", -973932308), (b"foobar", -790332482), (b"abc", 479470107)])

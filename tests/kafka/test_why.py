@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from cjstream.core.state import CustomerState, Instance, JourneyState, Visit, encode
+from cjstream import kafka
+from cjstream.core.state import POSITION_KEY, CustomerState, Instance, JourneyState, Position, Visit, encode
 from cjstream.settings import Settings
 from tests.broker import Cli, Produce, StartWorker
 from tests.faults.harness import wait_done
@@ -108,6 +109,18 @@ def test_a_log_that_does_not_reach_back_and_a_worker_that_is_behind_are_told(
     log = json.loads(cli("why", "ana", "--json").stdout)["log"]
     assert (log["is_complete"], log["missing"]) == (False, ["gone"])
     assert [line["verdict"] for line in log["lines"]] == ["applied", "rejected", "waiting"]
+
+
+def test_what_a_forgotten_customer_did_does_not_wait(
+    cli: Cli, settings: Settings, produce: Produce, topics: int
+) -> None:
+    """No state tells how far the worker has come: the position of the partition does."""
+    produce(settings.touchpoints, [purchase("seen"), (b"ana", None), purchase("new")])
+    asyncio.run(keep_definition(settings, topics))
+    place = {kafka.partition_of(b"ana", topics): (POSITION_KEY, encode(Position((0, 1), topic=settings.touchpoints)))}
+    asyncio.run(kafka.send_to(settings, settings.state_changelog, place))
+    lines = json.loads(cli("why", "ana", "--json").stdout)["log"]["lines"]
+    assert [line["verdict"] for line in lines] == ["applied", "forgotten", "waiting"]
 
 
 def test_a_definition_that_the_changelog_lacks_is_named(cli: Cli, settings: Settings, produce: Produce) -> None:
