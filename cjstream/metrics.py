@@ -133,10 +133,21 @@ METRICS: Mapping[str, Metric] = {
         "counter", "records", (), "Changelog records restored"),
     "cjstream_restore_seconds": Metric(
         "gauge", "seconds", (), "Duration of the last restore"),
+    "cjstream_foreign_records_total": Metric(
+        "counter", "records", (), "Records of another writer in changelog and stage.current: written over"),
+    "cjstream_lost_records_total": Metric(
+        "counter", "records", (), "Input records that were deleted before a worker had read them"),
+    "cjstream_customers_forgotten_total": Metric(
+        "counter", "", ("why",), "Customers forgotten because it was asked for, or after a silence",
+        known=("asked", "silent")),
+    "cjstream_markers_expired_total": Metric(
+        "counter", "", (), "Markers of forgotten customers deleted, as the input has expired up to them"),
     "cjstream_stores_discarded_total": Metric(
         "counter", "", (), "Local stores that were damaged or stale, and made anew of the changelog"),
     "cjstream_store_bytes": Metric(
         "gauge", "bytes", ("partition",), "Files of a partition's local store; 0 for the memory store"),
+    "cjstream_stalled_seconds": Metric(
+        "gauge", "seconds", (), "How long what waits longest has not moved; from 60 on the worker ends; 0: no wait"),
     "cjstream_commit_age_seconds": Metric(
         "gauge", "seconds", (), "Time since input offsets were last committed"),
     "cjstream_ready": Metric(

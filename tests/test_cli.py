@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from cjstream.cli import COMMANDS
-from tests.command import run
+from tests.command import COMMAND, run
 
 NOWHERE = {"CJSTREAM_KAFKA__BOOTSTRAP_SERVERS": "127.0.0.1:1"}
 GOOD = "journey: shop\nstages:\n  - {id: a, weight: 1, group: g}\nrules:\n  - {on: x, to: a}\n"
@@ -56,6 +56,17 @@ def test_a_bug_shows_its_traceback_and_exits_70() -> None:
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, check=False)
     assert done.returncode == 70
     assert b"Traceback" in done.stderr
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="Linux has it")
+def test_output_to_a_full_disk_is_no_bug(tmp_path: Path) -> None:
+    file = tmp_path / "bad.yaml"
+    file.write_text(BAD)
+    with Path("/dev/full").open("wb") as full:
+        words = [*COMMAND, "validate", str(file), "--json"]
+        done = subprocess.run(words, stdout=full, stderr=subprocess.PIPE, check=False)
+    said = b"error: the output cannot be written: No space left on device\n"
+    assert (done.returncode, done.stderr) == (74, said)
 
 
 def test_validate_accepts_a_good_definition(tmp_path: Path) -> None:

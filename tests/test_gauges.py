@@ -35,6 +35,7 @@ class Worker:
         self.settings = SimpleNamespace(touchpoints="touchpoints")
         self.tables = SimpleNamespace(_recovery=None)
         self.membership = SimpleNamespace(is_fresh=lambda: True)
+        self.watchdog = SimpleNamespace(stalled_seconds=3.5)
         self.consumer, self._consumer, self.rebalancing = SimpleNamespace(lag=lambda partition: 7), None, False
         gauges.register(self)  # type: ignore[arg-type]
 

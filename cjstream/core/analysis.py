@@ -10,8 +10,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 
 from cjstream.core.definition import JourneyDefinition
-from cjstream.core.engine import APPLIED, DUPLICATE, Journeys, Step, advance, erase, expire, returning
+from cjstream.core.engine import APPLIED, DUPLICATE, Journeys, Step, advance, expire
 from cjstream.core.figures import JourneyReport
+from cjstream.core.forgetting import erase, returning
 from cjstream.core.gathering import CHANNEL, DEVICE, Gathering, Sliced, Slicing
 from cjstream.core.history import Analysed, History, finish_free
 from cjstream.core.lean import lean

@@ -16,11 +16,10 @@ from cjstream.core.engine import (
     Journeys,
     Step,
     advance,
-    erase,
     expire,
-    returning,
 )
 from cjstream.core.fold import Fold
+from cjstream.core.forgetting import erase, returning
 from cjstream.core.measured import score_of
 from cjstream.core.outputs import Output, Signal, StageTransition
 from cjstream.core.state import CustomerState, Fence
