@@ -48,8 +48,9 @@ test: install ## All tests, with the real broker that they start
 
 soak: SECONDS ?= 3600
 fuzz: SECONDS ?= 60
-# The faults of one kind are in one file, and some take minutes: so test by test, not file by file.
-SPREAD := --numprocesses 2 --dist worksteal --max-worker-restart 0
+# The faults of one kind are in one file, and some take minutes: so test by test, not file by file. Three at a time on two
+# cores: most of the time they wait, for sessions and for brokers that are away.
+SPREAD := --numprocesses 3 --dist worksteal --max-worker-restart 0
 
 .PHONY: faults
 faults: install ## The fault suite; SEED=7 repeats one run, KEEP=yes keeps its figures

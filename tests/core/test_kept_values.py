@@ -2,7 +2,9 @@
 
 import pytest
 
+from cjstream.core.engine import Journeys, advance, standing
 from cjstream.core.forgetting import is_over, require_secret
+from cjstream.core.outputs import Forgotten, StageCurrent
 from cjstream.core.state import (
     CustomerState,
     JourneyState,
@@ -14,8 +16,10 @@ from cjstream.core.state import (
     hashed_id,
     is_older,
     marker_key,
+    newer_position,
 )
 from cjstream.errors import StateMismatch
+from tests.core.builders import SHOP, touchpoint
 
 EARLY = encode(CustomerState((0, 7), journeys={"shop": JourneyState(2)}))
 
@@ -65,3 +69,20 @@ def test_another_secret_is_refused_and_an_unknown_one_passes() -> None:
     require_secret(Position(secret_hash=hash_of_secret(b"a")), b"a")
     with pytest.raises(StateMismatch, match="CJSTREAM_ERASURE_KEY"):
         require_secret(Position(secret_hash=hash_of_secret(b"b")), b"a")
+
+
+def test_of_two_positions_the_one_with_the_later_fence_is_in_force_and_the_newer_record_of_equal_ones() -> None:
+    held, later, same = Position((0, 5)), Position((0, 6)), Position((0, 5), pending_acked=3)
+    assert newer_position(held, encode(later)) == later
+    assert newer_position(later, encode(held)) == later
+    assert newer_position(held, encode(same)) == same
+    assert newer_position(held, None) == Position()
+
+
+def test_where_somebody_stands_is_what_was_told_last_and_nothing_of_who_entered_no_journey() -> None:
+    journeys = Journeys.of((SHOP,))
+    step = advance(None, touchpoint("t1", "page_view", 0), (0, 1), journeys)
+    assert step.state is not None
+    [told] = [each for each in step.outputs if isinstance(each, StageCurrent)]
+    assert standing(step.state, "ani", journeys) == told
+    assert standing(CustomerState((0, 1)), "ani", journeys) == Forgotten("ani")

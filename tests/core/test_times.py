@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cjstream.core.limits import MAX_MS
-from cjstream.core.times import RFC3339, format_time, parse_duration, parse_time
+from cjstream.core.times import RFC3339, format_time, parse_day, parse_duration, parse_time
 
 
 @pytest.mark.parametrize(
@@ -94,3 +94,9 @@ def test_a_duration_is_read(text: object, ms: int) -> None:
 )
 def test_what_is_no_duration_is_none(text: object) -> None:
     assert parse_duration(text) is None
+
+
+def test_a_day_is_its_beginning_in_utc_and_a_time_is_itself() -> None:
+    assert parse_day("2026-01-31") == parse_time("2026-01-31T00:00:00Z")
+    assert parse_day("2026-01-31T10:00:00+07:00") == parse_time("2026-01-31T03:00:00Z")
+    assert parse_day("31.1.2026") is None

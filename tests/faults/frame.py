@@ -97,7 +97,7 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: p
     terminalreporter.section("faults")
     for line in (*table(rows), totals_line(config.option.seed, rows, failed)):
         terminalreporter.write_line(line)
-    if config.option.keep:
+    if config.option.keep and not hasattr(config, "workerinput"):  # the processes of a run know a part of it each
         _keep(run_record(config.option.seed, datetime.now(UTC).date().isoformat(), rows, failed))
 
 
