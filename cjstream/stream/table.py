@@ -87,7 +87,8 @@ class StageTable(Table):  # type: ignore[misc]
             self.app.require_same_counts()
             await self.partitions_held.open({tp.partition for tp in active_tps})
         except Exception as error:
-            give_up(exit_code(error), f"the restored state cannot be used: {said(error)}", error)
+            if not self.app.should_stop:  # else it was the stop that came in between: nothing is opened any more
+                give_up(exit_code(error), f"the restored state cannot be used: {said(error)}", error)
 
     # -- what agents may do with it
 

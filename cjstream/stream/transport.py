@@ -58,9 +58,8 @@ class ConsumerThread(driver.AIOKafkaConsumerThread):  # type: ignore[misc]
 
     async def on_thread_stop(self) -> None:
         """Stop the aiokafka consumer. All is committed by now: the end waits for no broker that is away."""
+        await super(driver.AIOKafkaConsumerThread, self).on_thread_stop()  # an error in Faust's own ends the thread
         consumer: Any = self._consumer
-        self._consumer: Any = None  # else Faust stops it, and waits for a thread that died of it
-        await super().on_thread_stop()
         if consumer is not None:
             with suppress(KafkaError, OSError, TimeoutError, asyncio.CancelledError):
                 async with asyncio.timeout(LEAVE_SECONDS):

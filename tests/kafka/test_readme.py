@@ -15,8 +15,11 @@ from tests.broker import Cli, Produce, StartWorker
 from tests.faults.harness import WORKER, Worker, read_all, wait_done, wait_until
 
 README = (Path(__file__).parents[2] / "README.md").read_text("utf-8")
-# tests/kafka/test_demo.py, test_broker.py, tests/test_replay_diff.py
-ELSEWHERE = {"cjstream demo", "cjstream broker", "cjstream replay-diff"}
+# tests/kafka/test_{demo,broker,made_anew,dead_letter,forget}.py, tests/test_replay_diff.py
+ELSEWHERE = {
+    "cjstream demo", "cjstream broker", "cjstream replay-diff", "cjstream topics accept", "cjstream dead-letter ls",
+    "cjstream dead-letter replay", "cjstream forget CUSTOMER",
+}  # fmt: skip
 DAY = [
     {"id": "t1", "customer_id": "ana", "type": "page_view", "occurred_at": "2026-01-01T09:00:00Z"},
     {"id": "t2", "customer_id": "ana", "type": "purchase", "occurred_at": "2026-01-01T09:05:00Z", "value": 4.5},
