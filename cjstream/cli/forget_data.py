@@ -5,9 +5,9 @@ from contextlib import aclosing
 from typing import NamedTuple, Self
 
 from cjstream import kafka
+from cjstream.cli.send import key_of
 from cjstream.core.forgetting import require_secret
 from cjstream.core.state import POSITION_KEY, Position, decode_position, marker_key, newer_position
-from cjstream.ingest.codec import loads
 from cjstream.kafka import Keeping
 from cjstream.settings import Settings
 
@@ -103,16 +103,7 @@ async def _partitions(settings: Settings, topic: str, key: bytes) -> list[int] |
 def _is_of(key: bytes | None, value: bytes | None, customer: bytes, is_dead_letter: bool) -> bool:
     if key == customer or not is_dead_letter:
         return key == customer
-    return value is not None and customer in value and _customer_of(value) == customer
-
-
-def _customer_of(value: bytes) -> bytes | None:
-    try:
-        found = loads(value)
-    except ValueError:
-        return None
-    named = found.get("customer_id") if isinstance(found, dict) else None
-    return named.encode() if isinstance(named, str) else None
+    return value is not None and customer in value and key_of(value) == customer
 
 
 async def send_null(settings: Settings, customer: str) -> Sent:

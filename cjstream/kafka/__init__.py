@@ -8,7 +8,7 @@ from cjstream.kafka.atomic import AtomicSender, Row
 from cjstream.kafka.clients import wait_for_broker
 from cjstream.kafka.copies import why_not_written
 from cjstream.kafka.keeping import Keeping, keeping
-from cjstream.kafka.placing import send_to
+from cjstream.kafka.placing import send_record, send_to
 from cjstream.kafka.positions import (
     STOP_WORKERS,
     Position,
@@ -21,7 +21,6 @@ from cjstream.kafka.positions import (
 from cjstream.kafka.reading import Found, Span, read_batches, read_topic, records_at, records_between, topic_spans
 from cjstream.kafka.rights import DENIED, denied
 from cjstream.kafka.sending import BulkSender, SendRefused
-from cjstream.kafka.single import send_record
 from cjstream.kafka.topics import (
     MAX_COMPACTION_LAG_MS,
     RECORD_LIMIT_BYTES,

@@ -3,10 +3,8 @@
 from collections.abc import Iterable
 from typing import Any, NamedTuple
 
-from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
-
 from cjstream.kafka.clients import admin_client
-from cjstream.kafka.rights import unconfigured
+from cjstream.kafka.topics import topic_configs
 from cjstream.settings import Settings
 
 FOREVER_MS = (1 << 63) - 1
@@ -39,12 +37,8 @@ async def keeping(settings: Settings, topics: Iterable[str]) -> dict[str, Keepin
 
 
 async def _configs(admin: Any, topic: str) -> dict[str, str]:
-    wanted = ConfigResource(ConfigResourceType.TOPIC, topic, dict.fromkeys(DEFAULTS))
-    [response] = await admin.describe_configs([wanted])
-    [(code, _message, _type, _name, entries)] = response.resources
-    if code:
-        raise unconfigured(code, topic)
-    return DEFAULTS | {key: str(value) for key, value, *_ in entries if value is not None}
+    told = await topic_configs(admin, topic, DEFAULTS)
+    return DEFAULTS | {key: value for key, value in told.items() if value is not None}
 
 
 def _keeping(configs: dict[str, str]) -> Keeping:

@@ -213,13 +213,17 @@ async def _limit_bytes(admin: Any, topic: str) -> int:
 
 async def topic_config(admin: Any, topic: str, key: str) -> str:
     """Return a setting of a topic. Raises StateMismatch if there is no such topic, a KafkaError if it is not told."""
-    wanted = ConfigResource(ConfigResourceType.TOPIC, topic, {key: None})
+    return str((await topic_configs(admin, topic, [key]))[key])
+
+
+async def topic_configs(admin: Any, topic: str, keys: Iterable[str]) -> dict[str, str | None]:
+    """Return those of these settings of a topic that the broker tells; raises as `topic_config`."""
+    wanted = ConfigResource(ConfigResourceType.TOPIC, topic, dict.fromkeys(keys))
     [response] = await admin.describe_configs([wanted])
     [(code, _message, _type, _name, entries)] = response.resources
     if code:
         raise unconfigured(code, topic)
-    [(_key, value, *_rest)] = entries
-    return str(value)
+    return {key: value for key, value, *_ in entries}
 
 
 async def _create(admin: Any, specs: list[TopicSpec], replication_factor: int) -> None:
