@@ -8,6 +8,7 @@ import logging
 import sys
 import threading
 import traceback
+from collections.abc import Callable
 from typing import Any
 
 from cjstream.errors import CjstreamError
@@ -51,25 +52,25 @@ def _chain(error: BaseException) -> list[BaseException]:
     return found
 
 
-def install() -> None:
+def _write(error: BaseException) -> None:
+    sys.stderr.write(f"{trace(error)}\n")
+
+
+def install(uncaught: Callable[[BaseException], object] = _write) -> None:
     """Let all logs of this process be discreet, whoever writes them: Faust and asyncio tell what an agent raised.
 
-    And what Python itself writes to standard error of an exception that nobody took, in any thread.
+    And what is told of an exception that nobody took, in any thread: `uncaught` is called with it.
     """
     logging.setLogRecordFactory(discreet_record)
-    sys.excepthook = lambda _kind, error, _trace: _tell(error)
-    threading.excepthook = lambda args: None if args.exc_value is None else _tell(args.exc_value)
-
-
-def _tell(error: BaseException) -> None:
-    sys.stderr.write(f"{trace(error)}\n")
+    sys.excepthook = lambda _kind, error, _trace: uncaught(error)
+    threading.excepthook = lambda args: None if args.exc_value is None else uncaught(args.exc_value)
 
 
 def discreet_record(*args: Any, **more: Any) -> logging.LogRecord:
     """Return a record as logging makes it, in which errors are told as `said` and `trace` do."""
     record = _plain_record(*args, **more)
     if errors := _errors(record):
-        text = _message(record)
+        text = message(record)
         for error in errors:
             for shown in filter(None, (repr(error), str(error))):
                 text = text.replace(shown, said(error))
@@ -88,8 +89,9 @@ def _errors(record: logging.LogRecord) -> list[BaseException]:
     return sorted(errors, key=lambda each: -len(str(each)))
 
 
-def _message(record: logging.LogRecord) -> str:
+def message(record: logging.LogRecord) -> str:
+    """Return a record's sentence, without its values if they do not fit: logging itself would show them."""
     try:
         return record.getMessage()
-    except (TypeError, ValueError):  # its arguments do not fit: logging itself would show them
+    except (TypeError, ValueError, KeyError):
         return str(record.msg)

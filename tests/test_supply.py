@@ -13,6 +13,7 @@ import jsonschema_rs
 import pytest
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
+from packaging.version import Version
 
 from tools import audit, licences, sbom
 from tools.licences import USER_EXTRAS, Rules
@@ -90,8 +91,8 @@ def test_a_lock_holds_all_that_is_needed_and_no_more(name: str) -> None:
 def test_what_is_installed_is_what_is_locked() -> None:
     installed = closure([*required(), *(line for extra in LOCKS["dev"].extras for line in required(extra))])
     locked = here("dev")
-    assert {name: package.version for name, package in installed.items()} == {
-        name: locked[name].version for name in installed.keys() & locked.keys()
+    assert {name: Version(package.version) for name, package in installed.items()} == {
+        name: Version(locked[name].version) for name in installed.keys() & locked.keys()
     }, "run make install"
 
 

@@ -44,6 +44,7 @@ LOCKS = {
     "users": Lock(("local", "rocksdb")),  # all that somebody who uses cjstream can install
     "build": Lock(has_build=True, has_project=False),
     "bench": Lock(("bench",)),
+    "monitoring": Lock(("monitoring",)),  # the tools of `make monitoring`
     "supply": Lock(("supply",)),  # the tools of `make lock` and `make audit`
 }
 

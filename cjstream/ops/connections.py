@@ -1,6 +1,5 @@
 """Connections at the port: how many, how long, and whose turn it is."""
 
-import logging
 import socket
 import threading
 import time
@@ -8,11 +7,10 @@ from collections.abc import Mapping
 from contextlib import suppress
 from typing import Any
 
+from cjstream.logs import tell
 from cjstream.ops.access import Access
 from cjstream.ops.handler import MAX_SECONDS, Handler, Page, Server
 from cjstream.settings import Secret
-
-log = logging.getLogger(__name__)
 
 MAX_CONNECTIONS = 32  # Prometheus, the probes and a person need 8; with 32, 200 that say nothing are gone in 2 s
 POLL_SECONDS = 0.1  # how late a stop or a deadline may be noticed
@@ -56,8 +54,8 @@ class Connections(Server):
             self.finish_request(request, client_address)
         except OSError:
             pass  # the client went away, or was cut
-        except Exception:
-            log.exception("a request for metrics or health failed")
+        except Exception as error:
+            tell("request_failed", traced=error)
         finally:
             self.complete(request)
             self.shutdown_request(request)

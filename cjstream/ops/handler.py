@@ -1,16 +1,14 @@
 """One request and its answer."""
 
 import io
-import logging
 from collections.abc import Callable, Mapping
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler
 from socketserver import TCPServer
 from typing import Any, NamedTuple
 
+from cjstream.logs import tell
 from cjstream.ops.access import Access
-
-log = logging.getLogger(__name__)
 
 METRICS = "/metrics"
 MAX_SECONDS = 5.0  # for a request to come, however slowly; and again for its answer to go
@@ -88,8 +86,8 @@ class Handler(BaseHTTPRequestHandler):
             return Answer(HTTPStatus.UNAUTHORIZED, PLAIN, b"send the token: Authorization: Bearer ...\n")
         try:
             return give(self.headers.get("Accept", ""))
-        except Exception:
-            log.exception("%s failed", path)
+        except Exception as error:
+            tell("page_failed", traced=error, page=path)
             return Answer(HTTPStatus.INTERNAL_SERVER_ERROR, PLAIN, b"internal error\n")
 
     def _send(self, answer: Answer) -> None:

@@ -1,18 +1,16 @@
 """The server that a worker or a supervisor starts and stops."""
 
-import logging
 import threading
 from collections.abc import Callable
 from http import HTTPStatus
 from typing import Protocol
 
 from cjstream.errors import ConfigError
+from cjstream.logs import tell
 from cjstream.ops.access import TOKEN
 from cjstream.ops.connections import POLL_SECONDS, Connections
 from cjstream.ops.handler import METRICS, PLAIN, Answer, Page
 from cjstream.settings import Secret
-
-log = logging.getLogger(__name__)
 
 NO_PARTITION = "no partition assigned"  # why a worker is not ready that may have nothing to do
 
@@ -53,7 +51,7 @@ class OpsServer:
         thread.start()
         self._running = server, thread
         if not (server.access.is_local or token):
-            log.info("anybody who can reach %s may read /metrics; %s would ask for a token", self._host, TOKEN)
+            tell("pages_open_to_all", host=self._host, setting=TOKEN)
         return int(server.server_address[1])
 
     def stop(self) -> None:

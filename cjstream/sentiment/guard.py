@@ -1,11 +1,10 @@
 """A scorer that others wrote must not stop a worker: what fails is no score."""
 
-import logging
 from collections.abc import Callable
 
 from cjstream.core.measures.sentiment import SENTIMENTS
+from cjstream.logs import tell
 
-log = logging.getLogger("cjstream")
 PLAIN = {sentiment: sentiment for sentiment in SENTIMENTS}
 
 
@@ -35,7 +34,7 @@ class Guarded:
     def _fail(self, what: str) -> None:
         self.failures += 1
         if self.failures == 1:
-            log.warning("scorer %s %s: no score; further failures are only counted", self.name, what)
+            tell("scorer_failed", scorer=self.name, why=what)
 
 
 def _described(found: object) -> str:

@@ -1,13 +1,11 @@
 """Texts that nobody may see by accident, and the files they come from."""
 
-import logging
 import stat
 from functools import lru_cache
 from pathlib import Path
 
 from cjstream.errors import ConfigError
-
-log = logging.getLogger("cjstream")
+from cjstream.logs import tell
 
 HIDDEN = "***"
 MAX_BYTES = 65_536  # of a file: what is longer is another file
@@ -66,4 +64,4 @@ def read_secret(key: str, path: str) -> Secret:
 
 @lru_cache  # once in a process, however often the settings are loaded
 def _warn_of_readers(key: str, path: str) -> None:
-    log.warning("%s: every user of this machine may read %s; run: chmod o-r %s", key, path, path)
+    tell("secret_readable", setting=key, path=path)

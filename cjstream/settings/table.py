@@ -180,4 +180,18 @@ SETTINGS: tuple[Setting, ...] = (
         parsers.any_text,
         "File with a token that who reads /metrics must send (`Authorization: Bearer`); empty: none is asked for.",
     ),
+    Setting(
+        "log_format",
+        "CJSTREAM_LOG_FORMAT",
+        "auto",
+        parsers.one_of("auto", "json", "console"),
+        "Form of a worker's logs: `json`, `console`, or `auto`: `console` on a terminal, else `json`.",
+    ),
+    Setting(
+        "log_level",
+        "CJSTREAM_LOG_LEVEL",
+        "info",
+        parsers.one_of("debug", "info", "warning", "error"),
+        "Lowest level that is logged: `debug`, `info`, `warning` or `error`.",
+    ),
 )

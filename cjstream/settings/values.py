@@ -51,6 +51,8 @@ class Settings:
     metrics_host: str
     metrics_port: int
     metrics_token_file: str
+    log_format: str
+    log_level: str
 
     @property
     def touchpoints(self) -> str:
@@ -81,6 +83,12 @@ class Settings:
     def facts(self) -> str:
         """Compacted input topic of numbers that belong to no customer; may have another partition count."""
         return self.topics_facts or self.topics_prefix + "facts"
+
+    @property
+    def topic_names(self) -> dict[str, str]:
+        """Name of each topic of the app, the private one too, by what it is for."""
+        uses = ("touchpoints", "facts", "transitions", "stage_current", "signals", "dead_letter", "state_changelog")
+        return {use: getattr(self, use) for use in uses}
 
     @property
     def erasure_secret(self) -> bytes:

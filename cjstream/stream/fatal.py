@@ -6,9 +6,7 @@ from typing import NoReturn
 
 from aiokafka.errors import KafkaError
 
-from cjstream import discretion
-
-log = logging.getLogger("cjstream")
+from cjstream.logs import tell
 
 BUG, RESTART = 70, 75  # exit codes, after BSD's sysexits: EX_SOFTWARE, EX_TEMPFAIL
 
@@ -25,8 +23,6 @@ def give_up(code: int, message: str, error: BaseException | None = None) -> NoRe
     Clean-up would flush, commit and leave the group: what was not acked must stay uncommitted, and Faust's services
     swallow exceptions, so raising would not stop them.
     """
-    log.critical("%s (exit %d)", message, code)
-    if code == BUG and error is not None:
-        log.critical("it came from\n%s", discretion.trace(error))
+    tell("gave_up", traced=error if code == BUG else None, why=message, exit_code=code)
     logging.shutdown()
     os._exit(code)

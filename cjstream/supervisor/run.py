@@ -1,6 +1,5 @@
 """Starts the workers, watches them, and ends them: the part with processes, signals and a clock."""
 
-import logging
 import signal
 import time
 from collections.abc import Iterator
@@ -10,6 +9,8 @@ from time import monotonic
 from types import FrameType
 
 from cjstream import settings as configuration
+from cjstream.logs import tell
+from cjstream.logs.setup import setup, tell_rest
 from cjstream.metrics import SUPERVISOR_METRICS, Metrics
 from cjstream.ops import OpsServer, read_token
 from cjstream.settings import Settings
@@ -18,9 +19,6 @@ from cjstream.supervisor.child import Child
 from cjstream.supervisor.pages import LOOPBACK, Pages, Standing, living
 from cjstream.supervisor.plan import BY_SIGNAL, Plan, told
 
-log = logging.getLogger("cjstream")
-
-LOG_FORMAT = "%(asctime)s %(levelname)s %(message)s"  # what tells of a worker names it as its own lines do
 POLL_SECONDS = 0.1  # how late an end, an announcement or a signal is noticed
 STOP_MARGIN_SECONDS = 12.0  # beyond the drain: a worker gives itself 10 for a last commit, leaving and closing
 ROUND_SECONDS = 5.0  # how often the workers are asked whether they are alive
@@ -35,8 +33,9 @@ def main(settings: Settings, processes: int) -> int:
 
     Call it from the main thread: it handles SIGTERM and SIGINT. Raises ConfigError if it cannot listen.
     """
-    logging.basicConfig(level=logging.INFO, format=LOG_FORMAT)
-    return Supervisor(settings, processes).run()
+    supervisor = Supervisor(settings, processes)
+    setup(settings.log_format, settings.log_level, count=supervisor.metrics.count_log)
+    return supervisor.run()
 
 
 class Supervisor:
@@ -61,7 +60,7 @@ class Supervisor:
         ops = OpsServer(self.pages, self.pages.ready, self.pages.alive, host, port)
         with self._signals():
             port = ops.start(self.token)
-            log.info("metrics and health at http://%s:%d/metrics, of %d workers", host, port, self.processes)
+            tell("supervisor_started", host=host, port=port, workers=self.processes)
             try:
                 self._keep_running()
                 self._end_all()
@@ -70,7 +69,8 @@ class Supervisor:
                     child.kill()
                 ops.stop()
         code = self.plan.exit_code or (INTERRUPTED if self._signal == signal.SIGINT else 0)
-        log.info("stopped: all workers ended (exit %d)", code)
+        tell_rest(is_all=True)
+        tell("supervisor_stopped", exit_code=code)
         return code
 
     def standings(self) -> list[Standing]:
@@ -105,7 +105,7 @@ class Supervisor:
             self.metrics.inc("cjstream_worker_restarts_total", (str(number),), 0)
         while not self.plan.is_stopping:
             if self._signal is not None:
-                log.info("%s: ending all workers", signal.Signals(self._signal).name)
+                tell("supervisor_stopping", signal=signal.Signals(self._signal).name)
                 self.plan.stop()
                 return
             for number in self.plan.due(monotonic()):
@@ -113,6 +113,7 @@ class Supervisor:
             self._ask_whether_alive()
             for child in list(self._children.values()):
                 self._look_after(child)
+            tell_rest()
             time.sleep(POLL_SECONDS)
 
     def _start(self, number: int) -> None:
@@ -122,10 +123,10 @@ class Supervisor:
         try:
             self._children[number] = child = Child(number, self._environment)
         except OSError as error:
-            log.error("worker=%d cannot be started: %s", number, error)
+            tell("worker_not_started", worker=number, why=error)
             self._ended(number, RESTART, 0.0)
         else:
-            log.info("worker=%d started, pid %d", number, child.pid)
+            tell("worker_started", worker=number, pid=child.pid)
 
     def _look_after(self, child: Child) -> None:
         announced = child.hear()
@@ -133,7 +134,7 @@ class Supervisor:
             self._warn_of_spare(announced.partitions)
         status = child.status()
         if status is None and child.silent_seconds > (HUNG_SECONDS if child.announced else START_SECONDS):
-            log.error("worker=%d did not say for %.0f s that it is alive: killed", child.number, child.silent_seconds)
+            tell("worker_silent", worker=child.number, seconds=round(child.silent_seconds, 3))
             child.kill()
             status = KILLED
         if status is not None:
@@ -150,7 +151,7 @@ class Supervisor:
 
     def _warn_of_spare(self, partitions: int) -> None:
         if self.pages.partitions is None and partitions < self.processes:
-            log.warning("%d workers, but the input has %d partition(s): the rest waits", self.processes, partitions)
+            tell("workers_spare", workers=self.processes, partitions=partitions)
         self.pages.partitions = partitions
 
     def _ended(self, number: int, status: int, well_seconds: float) -> None:
@@ -158,10 +159,10 @@ class Supervisor:
         self._last_status[number] = status
         self.plan.ended(number, status, well_seconds, now)
         if self.plan.is_stopping:
-            log.error("worker=%d %s; ending all workers", number, told(status))
+            tell("worker_ended", worker=number, why=told(status), exit_code=status)
         else:
             wait = self.plan.seconds_to_start(number, now)
-            log.warning("worker=%d %s; starts again in %g s", number, told(status), wait)
+            tell("worker_restarts", worker=number, why=told(status), wait_seconds=wait, exit_code=status)
 
     def _end_all(self) -> None:
         """Ask all to end, wait a bounded time, kill the rest."""
@@ -172,7 +173,7 @@ class Supervisor:
             self._collect()
             time.sleep(POLL_SECONDS)
         for child in self._children.values():
-            log.error("worker=%d did not end in time: killed", child.number)
+            tell("worker_killed", worker=child.number)
             child.kill()
         self._collect()
 
