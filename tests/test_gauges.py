@@ -11,7 +11,7 @@ from cjstream.core.engine import Journeys
 from cjstream.core.outputs import OUTCOMES
 from cjstream.core.totals import Totals
 from cjstream.metrics import METRICS, Metrics
-from cjstream.stream import gauges
+from cjstream.stream import customer_gauges, gauges
 from tests.core.builders import Customer, journey, touchpoint
 
 CLUB = compile_definition({  # with a stage that is called as a dimension is
@@ -31,7 +31,8 @@ class Worker:
     def __init__(self, *customers: Customers, active: tuple[JourneyDefinition, ...] = (SHOP, CLUB)) -> None:
         self.metrics = Metrics()
         self.open = [partition(number, each) for number, each in enumerate(customers)]
-        self.partitions = SimpleNamespace(opened=lambda: iter(self.open), active=active)
+        self.partitions = SimpleNamespace(opened=lambda: iter(self.open), restoring=lambda: 3, active=active)
+        self.partition_count = 9
         self.settings = SimpleNamespace(touchpoints="touchpoints")
         self.tables = SimpleNamespace(_recovery=None)
         self.membership = SimpleNamespace(is_fresh=lambda: True)
@@ -62,7 +63,8 @@ def partition(number: int, customers: Customers) -> Any:
     return SimpleNamespace(
         number=number,
         rows=SimpleNamespace(totals=totals, store=SimpleNamespace(size_bytes=lambda: 1 << 20)),
-        publisher=SimpleNamespace(waiting=3),
+        publisher=SimpleNamespace(waiting=3, oldest_ms=None, reached_ms=-1),
+        newest_event_ms=None,
         deadlines=customers,
     )
 
@@ -93,6 +95,22 @@ def test_customers_of_all_own_partitions_are_summed(worker: Worker) -> None:
     assert worker.shown("cjstream_late_converted_customers") == {("shop",): 1}
 
 
+def test_who_came_to_a_stage_or_further_is_told_by_stage_with_the_order_of_stages(worker: Worker) -> None:
+    assert worker.shown("cjstream_reached_customers") == {
+        ("shop", "a", "in_progress"): 2, ("shop", "a", "converted"): 1, ("shop", "a", "dropped"): 2,
+        ("shop", "b", "converted"): 1, ("shop", "b", "dropped"): 2, ("club", "day", "in_progress"): 1,
+    }  # fmt: skip
+    assert worker.samples("cjstream_stage_weight") == {
+        ("shop", "a"): 10, ("shop", "b"): 20, ("shop", "c"): 30, ("club", "day"): 1, ("club", "y"): 2,
+    }  # fmt: skip
+
+
+def test_the_newest_event_time_is_told_of_partitions_that_have_one(worker: Worker) -> None:
+    assert worker.samples("cjstream_newest_event_timestamp_seconds") == {}
+    worker.open[1].newest_event_ms = 1_800_000_000_500
+    assert worker.samples("cjstream_newest_event_timestamp_seconds") == {("1",): 1_800_000_000.5}
+
+
 def test_customers_by_entry_and_conversions_by_touch_have_configured_values_only(worker: Worker) -> None:
     assert worker.shown("cjstream_customers_by_entry") == {
         ("shop", "channel", "web", "in_progress"): 2, ("shop", "channel", "web", "converted"): 1,
@@ -111,7 +129,7 @@ def test_days_of_entry_are_no_label(worker: Worker) -> None:
 
 def test_every_series_of_the_active_definitions_is_there_from_the_start_and_no_other(worker: Worker) -> None:
     empty = Worker()
-    for name in gauges.GAUGES.values():
+    for name in customer_gauges.GAUGES.values():
         assert set(empty.samples(name)) == set(worker.samples(name))
         assert empty.shown(name) == {}
     stages = [("shop", stage) for stage in ("a", "b", "c")] + [("club", stage) for stage in ("day", "y")]
@@ -135,3 +153,5 @@ def test_partitions_tell_what_waits(worker: Worker) -> None:
     assert worker.samples("cjstream_pending_records") == {("0",): 3, ("1",): 3}
     assert worker.samples("cjstream_lag_records") == {("0",): 7, ("1",): 7}
     assert worker.samples("cjstream_assigned_partitions") == {(): 2}
+    assert worker.samples("cjstream_restoring_partitions") == {(): 3}
+    assert worker.samples("cjstream_input_partitions") == {(): 9}

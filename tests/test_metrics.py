@@ -12,7 +12,7 @@ from prometheus_client.parser import text_string_to_metric_families as parse_tex
 from cjstream import __version__
 from cjstream.core.engine import VERDICTS
 from cjstream.core.touchpoint import REASONS
-from cjstream.metrics import METRICS, OUTCOMES, Labels, Metric, Metrics
+from cjstream.metrics import GROUPS, METRICS, OUTCOMES, Labels, Metric, Metrics
 
 OPENMETRICS = "application/openmetrics-text;version=1.0.0;q=0.6,text/plain;version=0.0.4;q=0.2,*/*;q=0.1"
 PERSONAL = {"customer", "customer_id", "id", "account_id", "touchpoint_id", "session_id", "url", "text"}
@@ -89,6 +89,34 @@ def test_a_counter_adds_up_per_label_set(metrics: Metrics) -> None:
     metrics.inc("cjstream_signals_total", ("shop", "dropped"))
     assert sample(metrics, "cjstream_signals_total", journey="shop", kind="converted") == 42
     assert sample(metrics, "cjstream_signals_total", journey="shop", kind="dropped") == 1
+
+
+@pytest.mark.parametrize(
+    ("name", "labels", "sample_name"),
+    [
+        ("cjstream_signals_total", ("shop", "stalled"), "cjstream_signals_total"),
+        ("cjstream_dwell_seconds", ("shop", "awareness"), "cjstream_dwell_seconds_count"),
+    ],
+)
+def test_a_series_can_be_shown_before_anything_is_counted(
+    metrics: Metrics, name: str, labels: Labels, sample_name: str
+) -> None:
+    told = dict(zip(METRICS[name].labels, labels, strict=True))
+    assert sample(metrics, sample_name, **told) is None
+    metrics.show(name, labels)
+    assert sample(metrics, sample_name, **told) == 0
+    (metrics.observe(name, 1, labels) if "seconds" in name else metrics.inc(name, labels))
+    metrics.show(name, labels)
+    assert sample(metrics, sample_name, **told) == 1
+
+
+def test_a_gauge_is_not_shown_before_it_has_a_value(metrics: Metrics) -> None:
+    with pytest.raises(KeyError):
+        metrics.show("cjstream_ready", ())
+
+
+def test_every_metric_is_in_one_group(metrics: Metrics) -> None:
+    assert sum(map(len, GROUPS.values())) == len(METRICS)
 
 
 def test_a_counter_never_falls(metrics: Metrics) -> None:

@@ -4,7 +4,7 @@ Not part of the package: it is of use in a checkout only.
 """
 
 import sys
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from inspect import cleandoc
 from pathlib import Path
 
@@ -12,12 +12,14 @@ import click
 
 from cjstream.cli import main as cjstream
 from cjstream.core.limits import LIMITS
-from cjstream.metrics import METRICS
+from cjstream.logs import EVENTS, Event
+from cjstream.metrics import GROUPS, Metric
 from cjstream.settings import SETTINGS
 
 REFERENCE = Path(__file__).parents[1] / "docs" / "reference"
 LIMITS_BEGIN = "<!-- Made by `make docs` from cjstream/core/limits.py. Change it there. -->\n"
-LIMITS_END = "<!-- Up to here. -->\n"
+EVENTS_BEGIN = "<!-- Made by `make docs` from cjstream/logs/events.py. Change it there. -->\n"
+TABLE_END = "<!-- Up to here. -->\n"
 MADE_FROM = "<!-- Made by `make docs` from {}. Change it there. -->\n"
 
 
@@ -46,17 +48,51 @@ command with exit code 2 and names the variable, the value and what is allowed.
 
 def metrics() -> str:
     """Return the page of metrics."""
-    rows = [
-        (code(name), row.kind, row.unit, ", ".join(map(code, row.labels)), row.help) for name, row in METRICS.items()
-    ]
+    sections = "\n".join(f"## {title}\n\n{_metrics_of(group)}" for title, group in GROUPS.items())
     return f"""# Metrics
 
-{MADE_FROM.format("cjstream/metrics.py")}
+{MADE_FROM.format("cjstream/metric_table.py")}
 A worker serves these at `/metrics`, port 9464 unless set otherwise, as Prometheus or OpenMetrics text. No
 label ever holds a customer id. A null stage is written `none`. Under `cjstream worker --processes N` every metric
 has one label more, `worker`: the number of the process, or `supervisor` for what the supervisor says of itself.
 
-{table(("metric", "kind", "unit", "labels", "meaning"), rows)}"""
+A worker counts the customers of the partitions that are open in it, and no other worker has these: a sum over
+workers counts each customer once. Of a partition in restore it shows nothing: while `cjstream_restoring_partitions`
+is not 0, or a partition has no worker, such sums are short. Counters begin at 0 with each process.
+
+{sections}
+Beside these there are `process_*`, `python_info` and `python_gc_*` of the Prometheus library: memory, CPU time, open
+files and garbage collections of the process.
+"""
+
+
+def _metrics_of(group: Mapping[str, Metric]) -> str:
+    rows = [(code(name), row.kind, row.unit, _labels_of(row), row.help) for name, row in group.items()]
+    return table(("metric", "kind", "unit", "labels", "meaning"), rows)
+
+
+def _labels_of(row: Metric) -> str:
+    labels = ", ".join(map(code, row.labels))
+    return f"{labels}: {', '.join(row.known)}" if row.known else labels
+
+
+def logs() -> str:
+    """Return the page of logs, which is written by hand, with its table of events made anew."""
+    page = (REFERENCE / "logs.md").read_text("utf-8")
+    rows = [
+        (code(name), row.level, row.text, ", ".join(map(code, row.more)), how_often(row), row.help)
+        for name, row in EVENTS.items()
+    ]
+    head = ("name", "level", "event", "more fields", "written", "what it means, what to do")
+    before, rest = page.split(EVENTS_BEGIN)
+    return f"{before}{EVENTS_BEGIN}{table(head, rows)}{TABLE_END}{rest.split(TABLE_END)[1]}"
+
+
+def how_often(row: Event) -> str:
+    """Return when a line of an event is written."""
+    if row.kind is None:
+        return "each time"
+    return "once a minute" + (f" per {', '.join(map(code, row.kind))}" if row.kind else "")
 
 
 def commands() -> str:
@@ -97,7 +133,7 @@ def topics_and_records() -> str:
     rows = [(each.of, f"{each.most:,.16g} {each.unit}".strip(), code(each.reason)) for each in LIMITS]
     before, rest = page.split(LIMITS_BEGIN)
     made = table(("of", "at most", "beyond it"), rows)
-    return f"{before}{LIMITS_BEGIN}{made}{LIMITS_END}{rest.split(LIMITS_END)[1]}"
+    return f"{before}{LIMITS_BEGIN}{made}{TABLE_END}{rest.split(TABLE_END)[1]}"
 
 
 PAGES: dict[str, Callable[[], str]] = {
@@ -105,6 +141,7 @@ PAGES: dict[str, Callable[[], str]] = {
     "metrics.md": metrics,
     "cli.md": commands,
     "topics-and-records.md": topics_and_records,
+    "logs.md": logs,
 }
 
 

@@ -4,21 +4,22 @@ Importing it opens no socket and reads no file but those of secrets and certific
 """
 
 import gc
-import logging
 import os
 from collections.abc import Callable, Iterable
 from hashlib import blake2b
+from time import monotonic
 from typing import Any
 
 import faust
 from faust.types import TP
 from mode.supervisors import CrashingSupervisor
 
-from cjstream import definitions, discretion, sentiment, settings
+from cjstream import __version__, definitions, discretion, sentiment, settings
 from cjstream.core.definition import JourneyDefinition
 from cjstream.discretion import said
 from cjstream.errors import CjstreamError, ConfigError
 from cjstream.kafka import require_rights, require_topics, wait_for_broker
+from cjstream.logs import tell
 from cjstream.metrics import Metrics
 from cjstream.ops import OpsServer, read_token
 from cjstream.settings import Settings
@@ -32,14 +33,13 @@ from cjstream.stream.lookout import Lookout, count_changed
 from cjstream.stream.membership import Membership
 from cjstream.stream.outbox import REQUEST_SECONDS, Outbox
 from cjstream.stream.partitions import Partitions
+from cjstream.stream.readiness import Readiness
 from cjstream.stream.slot import Slot, take_slot
 from cjstream.stream.stores import stores_of
 from cjstream.stream.sweep import Sweep
 from cjstream.stream.table import StageTable, StageTables
 from cjstream.stream.transport import BatchSchema, BatchTransport
 from cjstream.stream.watchdog import Watchdog
-
-log = logging.getLogger("cjstream")
 
 AGENTS = ("cjstream.agents.touchpoints", "cjstream.agents.facts")  # a package scan turns import errors into warnings
 HEARTBEATS_PER_SESSION = 5
@@ -58,6 +58,7 @@ class JourneyApp(faust.App):  # type: ignore[misc]
     slot: Slot | None = None
     partition_count = 0  # of each topic but that of facts, known from the start on
     first_slot = 0  # where the search for a free one begins
+    _rebalancing_since: float | None = None
     announce: Callable[[int, int], None] | None = None  # told the port of metrics and the partition count
 
     def __init__(self, config: Settings, **options: Any) -> None:
@@ -83,6 +84,7 @@ class JourneyApp(faust.App):  # type: ignore[misc]
         self.sweep = Sweep(self.partitions, config, lambda: self.consumer)
         self.lookout = Lookout(self)
         self.watchdog = Watchdog(lambda: liveness.waits(self))
+        self.readiness = Readiness(lambda: gauges.ready(self), lambda: self.should_stop)
         self.ops = OpsServer(
             self.metrics,
             lambda: gauges.ready(self),
@@ -110,7 +112,7 @@ class JourneyApp(faust.App):  # type: ignore[misc]
 
     async def on_first_start(self) -> None:
         """Check what must be right before any record is read, then start what is ours. A fault ends the process."""
-        discretion.install()
+        discretion.install(lambda error: tell("uncaught", traced=error, why=error))
         try:
             with self.watchdog.limit("loading journeys, scorer and stores", START_SECONDS):
                 self.slot = self._load()
@@ -124,7 +126,8 @@ class JourneyApp(faust.App):  # type: ignore[misc]
             give_up(error.exit_code, str(error))
         gauges.register(self)
         fact_gauges.register(self)
-        log.info("metrics and health at http://%s:%d/metrics", self.settings.metrics_host, port)
+        self._tell_start()
+        tell("pages_open", host=self.settings.metrics_host, port=port)
         if self.announce is not None:
             self.announce(port, self.partition_count)
         _calm_the_collector()
@@ -132,7 +135,7 @@ class JourneyApp(faust.App):  # type: ignore[misc]
             await super().on_first_start()
         with self.watchdog.limit("connecting to Kafka for writing", START_SECONDS):
             await self.add_runtime_dependency(self.outbox)
-        for service in (self.clock, self.sweep, self.lookout, self.watchdog):
+        for service in (self.clock, self.sweep, self.lookout, self.watchdog, self.readiness):
             await self.add_runtime_dependency(service)
 
     def _load(self) -> Slot:
@@ -143,6 +146,21 @@ class JourneyApp(faust.App):  # type: ignore[misc]
         slot = _take_slot(self.settings, self.first_slot)
         self.partitions.stores = stores_of(self.settings, self.metrics, slot.path)
         return slot
+
+    def _tell_start(self) -> None:
+        config = self.settings
+        tell(
+            "started",
+            version=__version__,
+            app_id=config.app_id,
+            journeys={each.journey: each.hash for each in self.partitions.active},
+            partitions=self.partition_count,
+            store=config.store,
+            brokers=config.kafka_bootstrap_servers,
+            security=config.kafka_security_protocol,
+            topics=config.topic_names,
+            data_dir=str(config.data_dir),
+        )
 
     def _topics_hash(self) -> str:
         """Name what is subscribed: a broker gives a static member its old assignment back, whatever it now asks for."""
@@ -157,9 +175,17 @@ class JourneyApp(faust.App):  # type: ignore[misc]
                 raise count_changed(topic, self.partition_count, count)
 
     def on_rebalance_start(self) -> None:
-        """Count the rebalance."""
+        """Count the rebalance. Called on the consumer's thread."""
         self.metrics.inc("cjstream_rebalances_total")
+        self._rebalancing_since = self._rebalancing_since or monotonic()  # one within another is one time without input
         super().on_rebalance_start()
+
+    def on_rebalance_end(self) -> None:
+        """Note how long there was no input."""
+        super().on_rebalance_end()
+        since, self._rebalancing_since = self._rebalancing_since, None
+        if since is not None:
+            self.metrics.observe("cjstream_rebalance_seconds", monotonic() - since)
 
     def _crash(self, reason: BaseException) -> None:
         """End at once: Faust would go on to a clean stop, with a code that tells nothing."""
@@ -173,8 +199,8 @@ class JourneyApp(faust.App):  # type: ignore[misc]
         try:
             await self.partitions.close()
         except OSError as error:  # nothing is lost: the changelog has it all
-            log.error("the local store could not be closed; the next start looks at it anew: %s", error)
-        log.info("stopped: all work under way was finished and committed")
+            tell("store_not_closed", why=error)
+        tell("stopped")
 
 
 def _take_slot(config: Settings, first: int) -> Slot:

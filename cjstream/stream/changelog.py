@@ -1,20 +1,18 @@
 """Writes one partition's changelog, and the store behind it. Sees when somebody else writes there too, and mends it."""
 
-import logging
 from time import monotonic
 
 from cjstream.core.state import POSITION_KEY, fence_of
 from cjstream.errors import StateMismatch
 from cjstream.ingest.codec import WireRecord
 from cjstream.kafka import records_between
+from cjstream.logs import tell
 from cjstream.metrics import Metrics
 from cjstream.settings import Settings
 from cjstream.stream.fatal import RESTART, give_up
 from cjstream.stream.mend import is_behind, to_mend
 from cjstream.stream.outbox import Outbox
 from cjstream.stream.rows import Rows
-
-log = logging.getLogger("cjstream")
 
 Encoded = dict[bytes, bytes | None]
 
@@ -77,10 +75,9 @@ class Changelog:
         if is_behind(records, own, fence_of(changes[POSITION_KEY] or b"")):
             give_up(RESTART, f"partition {self._partition}: another worker goes on with it; this one was cut off")
         again = to_mend(records, own)
-        log.error(
-            "partition %d: somebody else wrote %d records to %s between offsets %d and %d; %d values were hidden and "
-            "are written again. See that no other worker or tool writes there",
-            self._partition, len(records) - ours, self._settings.state_changelog, first, last, len(again),
+        tell(
+            "foreign_records", topic=self._settings.state_changelog, partition=self._partition,
+            records=len(records) - ours, first_offset=first, last_offset=last, hidden_values=len(again),
         )  # fmt: skip
         self._metrics.inc("cjstream_foreign_records_total", (), len(records) - ours)
         return again

@@ -5,7 +5,6 @@ waits there may move it. So the time is taken first, then the log's end; when th
 who was due by that time has a turn.
 """
 
-import logging
 from collections.abc import Callable
 from time import monotonic, time
 from typing import Any
@@ -14,10 +13,9 @@ from aiokafka.errors import KafkaError
 from faust.types import TP
 from mode import Service
 
+from cjstream.logs import tell
 from cjstream.stream.partition import Partition
 from cjstream.stream.partitions import Partitions
-
-log = logging.getLogger("cjstream")
 
 TICK_SECONDS = 1.0  # how often who is due is looked for, and at most one request is sent
 LOOK_SECONDS = 0.1  # how often a partition is looked at that has not come as far as the end
@@ -53,7 +51,7 @@ class Clock(Service):  # type: ignore[misc]
         try:
             ends = await self._consumer().stable_ends(due)
         except (KafkaError, OSError, TimeoutError) as error:
-            log.debug("deadlines wait: the end of the input is not known: %r", error)
+            tell("deadlines_wait", why=error)
             return
         self._waiting |= {tp.partition: (now_ms, end) for tp, end in ends.items()}
 

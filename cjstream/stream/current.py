@@ -4,19 +4,17 @@ The topic is compacted as the changelog is: what another writer wrote last of a 
 is erased.
 """
 
-import logging
 from collections.abc import Callable, Sequence
 
 from cjstream.core.engine import Journeys, standing
 from cjstream.core.state import decode_state, is_reserved
 from cjstream.ingest.codec import WireRecord, encode
 from cjstream.kafka import records_between
+from cjstream.logs import tell
 from cjstream.metrics import Metrics
 from cjstream.settings import Settings
 from cjstream.stream.outbox import Outbox
 from cjstream.stream.rows import Rows
-
-log = logging.getLogger("cjstream")
 
 Tell = Callable[[bytes], bytes | None]  # the value that a customer's durable state asks for; None: a null
 Told = dict[bytes, bytes | None]
@@ -83,10 +81,9 @@ class CurrentStages:
         own = {key: told[key] if key in told else self._tell(key) for key in newest}
         again = {key: value for key, value in own.items() if value != newest[key]}
         if len(records) > ours:
-            log.error(
-                "partition %d: somebody else wrote %d records to %s between offsets %d and %d; %d values were hidden "
-                "and are written again. See that no other worker or tool writes there",
-                self._partition, len(records) - ours, topic, first, self.end - 1, len(again),
+            tell(
+                "foreign_records", topic=topic, partition=self._partition, records=len(records) - ours,
+                first_offset=first, last_offset=self.end - 1, hidden_values=len(again),
             )  # fmt: skip
             self._metrics.inc("cjstream_foreign_records_total", (), len(records) - ours)
         return again
@@ -95,10 +92,10 @@ class CurrentStages:
 def teller(rows: Rows, journeys: Journeys, app_id: str) -> Tell:
     """Return what tells where customers stand by their durable states."""
 
-    def tell(key: bytes) -> bytes | None:
+    def value_of(key: bytes) -> bytes | None:
         data = None if is_reserved(key) else rows.store.get(key)
         if data is None:
             return None
         return encode(standing(decode_state(data), key.decode(), journeys), app_id).value
 
-    return tell
+    return value_of

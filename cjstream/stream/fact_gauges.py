@@ -9,6 +9,7 @@ from faust.types import TP
 from cjstream.core.facts import MICROS, NAMES
 from cjstream.core.policies import OTHER
 from cjstream.metrics import Labels
+from cjstream.stream.tally import channels_of
 
 if TYPE_CHECKING:
     from cjstream.stream.app import JourneyApp
@@ -24,8 +25,7 @@ def register(app: "JourneyApp") -> None:
     def facts() -> Iterator[Sample]:
         yield "cjstream_facts_lag_records", (), sum(_lag(app, number) for number in app.facts.owned())
         parts = [part.sums() for part in app.facts.parts()]
-        channels = {channel for each in app.partitions.active for channel in each.count_by.get("channel", ())}
-        yield from samples(parts, channels)
+        yield from samples(parts, channels_of(app.partitions.active))
 
     app.metrics.add_source(facts)
 

@@ -4,7 +4,6 @@ The topic itself is the truth, so there is no changelog: a partition is read fro
 worker, beside the touchpoints, and nothing waits for it. See docs/explanation/durability.md.
 """
 
-from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from itertools import chain
 
@@ -19,6 +18,7 @@ from cjstream.ingest.letters import dead_letter
 from cjstream.metrics import Metrics
 from cjstream.settings import Settings
 from cjstream.stream.fatal import give_up
+from cjstream.stream.oddities import Oddities
 from cjstream.stream.outbox import Outbox
 from cjstream.stream.tally import Tally
 
@@ -92,7 +92,7 @@ class FactTable(Mapping[str, Fact]):
             return
         first_new = self._committed(number)
         letters: list[WireRecord] = []
-        tally: Tally = Counter()
+        tally, oddities = Tally(), Oddities(self._settings.facts, number)
         for record in records:
             outcome = _apply(part.facts, record)
             if record.offset < first_new:
@@ -100,12 +100,13 @@ class FactTable(Mapping[str, Fact]):
             if isinstance(outcome, Rejection):
                 letters.append(_letter(outcome, record))
                 tally["cjstream_dead_letters_total", (outcome.reason,)] += 1
+                oddities.rejected(outcome.reason, record.offset)
             tally["cjstream_facts_read_total", (OUTCOMES[type(outcome)],)] += 1
         part.position = records[-1].offset + 1
         if letters:
             await self._send(number % self._dead_letters(), letters)
-        for (name, labels), count in tally.items():
-            self._metrics.inc(name, labels, count)
+        tally.add_to(self._metrics)
+        oddities.say()
 
     async def _send(self, number: int, letters: Sequence[WireRecord]) -> None:
         try:

@@ -1,18 +1,16 @@
 """Whether the input is still the log that the state was made of, and whether records of it are gone unread."""
 
 import asyncio
-import logging
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from typing import NamedTuple
 
 from cjstream.core.state import Position, hash_of_value
 from cjstream.errors import StateMismatch
 from cjstream.kafka import Found, records_at
+from cjstream.logs import tell
 from cjstream.metrics import Metrics
 from cjstream.settings import Settings
 from cjstream.stream.patience import answered
-
-log = logging.getLogger("cjstream")
 
 ACCEPT = "run `cjstream topics accept`"
 NAMED_PARTITIONS = 3  # in one message
@@ -113,11 +111,7 @@ class Intake:
         lost = min(look.lost(), start - self._told.get(number, 0))
         if lost <= 0:
             return
-        log.error(
-            "%s partition %d: %d input records up to offset %d were deleted before they were read; give the topic a "
-            "longer retention than a worker may be away or behind, and send them again if there is a copy",
-            topic, number, lost, start - 1,
-        )  # fmt: skip
+        tell("records_lost", topic=topic, partition=number, records=lost, offset=start - 1)
         self._metrics.inc("cjstream_lost_records_total", (), lost)
         self._told[number] = start
 

@@ -1,6 +1,5 @@
 """Asks Kafka now and then for what no fetch tells: where the input ends, which topics there are, who has partitions."""
 
-import logging
 from typing import TYPE_CHECKING, Any
 
 from faust.types import TP
@@ -8,13 +7,12 @@ from mode import Service
 
 from cjstream.errors import CjstreamError, StateMismatch
 from cjstream.kafka import require_topics, unowned_partitions
+from cjstream.logs import tell
 from cjstream.stream.fatal import give_up
 from cjstream.stream.patience import UNANSWERED
 
 if TYPE_CHECKING:
     from cjstream.stream.app import JourneyApp
-
-log = logging.getLogger("cjstream")
 
 LOOK_SECONDS = 10.0
 LOOKS_FOR_TOPICS = 2  # topics are looked at every so many looks: a connection of its own each time
@@ -54,23 +52,20 @@ class Lookout(Service):  # type: ignore[misc]
         except UNANSWERED as error:
             self._note_answer(False)
             self.failures += 1
-            log.debug("Kafka was asked in vain: %r", error)
+            tell("broker_asked_in_vain", why=error)
         except CjstreamError as error:  # of this connection: a right or a password that is being changed, say
             if str(error) != self._refusal:
                 self._refusal = str(error)
-                log.warning("a look at Kafka was refused, work goes on: %s", error)
+                tell("look_refused", why=error)
         else:
             self._note_answer(True)
             self._refusal = None
 
     def _note_answer(self, is_answered: bool) -> None:
         if not is_answered and (self.is_answered or not self.failures):
-            servers = self._app.settings.kafka_bootstrap_servers
-            log.warning(
-                "Kafka does not answer: this worker waits, and goes on by itself; check the brokers %s", servers
-            )
+            tell("broker_away", brokers=self._app.settings.kafka_bootstrap_servers)
         elif is_answered and self.failures:
-            log.info("Kafka answers again")
+            tell("broker_back")
             self.failures = 0
         self.is_answered = is_answered
 

@@ -1,7 +1,5 @@
 """One partition's life: decode, advance, gather for the publisher. The agent calls it batch by batch."""
 
-import logging
-from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from time import perf_counter
@@ -25,17 +23,17 @@ from cjstream.core.state import (
 from cjstream.core.touchpoint import Erasure, Rejection, Touchpoint
 from cjstream.ingest.codec import WireRecord, decode, dumps, encode
 from cjstream.ingest.letters import dead_letter
+from cjstream.logs import tell
 from cjstream.metrics import Metrics
 from cjstream.settings import Settings
 from cjstream.stream.deadlines import Deadlines
 from cjstream.stream.due import KeptDeadlines
 from cjstream.stream.fatal import BUG, give_up
+from cjstream.stream.oddities import Oddities
 from cjstream.stream.publisher import Group, Publisher
 from cjstream.stream.rows import Rows
 from cjstream.stream.sizes import Sizes
-from cjstream.stream.tally import count_step, count_touchpoint
-
-log = logging.getLogger("cjstream")
+from cjstream.stream.tally import Verdict, channels_of, count_step, count_touchpoint, count_verdicts
 
 LOGGED_DIGITS = 8  # of the hash that stands for a customer in logs
 TURN_CUSTOMERS = 1000  # of the clock in one group: some 50 ms of work, so that a scrape or heartbeat can wait
@@ -60,15 +58,19 @@ class Partition:
         self.deadlines, self.is_firing = deadlines, False
         self._epoch, last = rows.position().fence  # the epoch is raised when an operator accepts another input topic
         self.applied_to = last + 1  # the offset after the last record applied, durable or not
+        self.newest_event_ms: int | None = None  # of the touchpoints taken since it was opened
         self._app_id, self._stops = settings.app_id, settings.on_internal_error == "stop"
         self._secret = settings.erasure_secret
         self._max_skew_ms = int(settings.max_skew_seconds * 1000)
         self._metrics, self._sizes = metrics, Sizes(journeys)
+        self._oddities = Oddities(settings.touchpoints, number)
+        self._channels = channels_of(journeys.active.values())
         self._quiet = replace(journeys, tells_current=False)
         self._before: dict[bytes, CustomerState | None] = {}  # whom the batch at hand changed, as before it
         self._news: set[bytes] = set()  # those who may stand elsewhere now
         kept = {each.hash: rows.store.get(definition_key(each.hash)) for each in journeys.active.values()}
         self._unsaved = [each for each in journeys.active.values() if kept[each.hash] != dumps(each.data)]
+        self.news = [(each.journey, each.hash, kept[each.hash] is None) for each in self._unsaved]  # and if it is new
         self._started = perf_counter()
 
     def decode(self, records: Sequence[ConsumerRecord]) -> list[Item]:
@@ -80,7 +82,8 @@ class Partition:
         """Apply what the records of a batch say to their customers, in order, and gather what follows."""
         self._save_definitions()
         tally, journeys = self.publisher.group.tally, self.journeys
-        verdicts = list[str]()
+        verdicts = list[Verdict]()
+        newest_ms = self.newest_event_ms or 0
         for item, record in zip(items, records, strict=True):
             position = (self._epoch, record.offset)
             if type(item) is Touchpoint:
@@ -88,9 +91,12 @@ class Partition:
                 step = self._step(before, item, position, record)
                 if step is None or step.verdict == engine.REPLAYED:
                     continue
-                verdicts.append(step.verdict)
+                verdicts.append((step.verdict, item.fields.channel))
+                newest_ms = max(newest_ms, item.at_ms)
                 if step.outputs or step.refused or step.conflict or step.late_conversions:
                     self._gather(step)
+                    if step.conflict:
+                        self._oddities.conflict(record.offset)
                 if journeys.metered:
                     count_touchpoint(tally, step, before, journeys)
                 if step.state is not None:
@@ -100,8 +106,8 @@ class Partition:
             else:
                 assert isinstance(item, Rejection), "an item is one of three"
                 self._reject(item, record)
-        for verdict, times in Counter(verdicts).items():
-            tally["cjstream_touchpoints_total", (verdict,)] += times
+        self.newest_event_ms = newest_ms or None
+        count_verdicts(tally, verdicts, self._channels)
 
     def publish(self, records: list[ConsumerRecord], done: Any) -> None:
         """Hand over what the batch gathered; `done` is called when all of it is durable."""
@@ -115,6 +121,7 @@ class Partition:
         self._metrics.observe("cjstream_batch_records", len(records))
         self._metrics.observe("cjstream_batch_seconds", perf_counter() - self._started)
         self.publisher.put(len(records), sum(len(record.value or b"") for record in records))
+        self._oddities.say()
 
     def _settle(self) -> Iterator[WireRecord]:
         """Book each customer of the batch once, and yield where those stand who may have moved.
@@ -194,6 +201,7 @@ class Partition:
         group.outputs += (encode(output, self._app_id) for output in erased.outputs)
         group.tally["cjstream_touchpoints_total", (engine.ERASED,)] += 1
         group.tally["cjstream_customers_forgotten_total", ("asked",)] += 1
+        self._oddities.forgotten("asked")
 
     def _reject(self, rejection: Rejection, record: ConsumerRecord) -> None:
         coordinates = (record.topic, record.partition, record.offset)
@@ -203,11 +211,18 @@ class Partition:
         )
         group.tally["cjstream_touchpoints_total", ("rejected",)] += 1
         group.tally["cjstream_dead_letters_total", (rejection.reason,)] += 1
+        self._oddities.rejected(rejection.reason, record.offset)
 
     def _internal_error(self, error: Exception, record: ConsumerRecord) -> None:
         if self._stops:
             give_up(BUG, f"{_place(record)}: the engine failed", error)
-        log.error("%s: the engine failed (%s); sent to dead-letter", _place(record), type(error).__name__)
+        tell(
+            "engine_failed",
+            topic=record.topic,
+            partition=record.partition,
+            offset=record.offset,
+            kind=type(error).__name__,
+        )
         self._reject(Rejection("internal_error"), record)
 
     # -- steps fired by the clock, and what a restart left of them
@@ -225,6 +240,7 @@ class Partition:
         group = Group(by_clock=True)
         for key in keys:
             self._expire(key, now_ms, group)
+        self._oddities.say()
         self.is_firing = len(keys) == TURN_CUSTOMERS
         if self.is_firing:
             self.fire(now_ms, may_go)
@@ -265,6 +281,7 @@ class Partition:
             return False
         group.states |= {self.rows.marker_key(key.decode()): marker, key: None}  # in this order, see Rows.restore
         group.tally["cjstream_customers_forgotten_total", ("silent",)] += 1
+        self._oddities.forgotten("silent")
         self.rows.totals.change(before, None, self.journeys.by_hash)
         self.deadlines.note(key, None)
         return True
@@ -275,7 +292,7 @@ class Partition:
         if self._stops:
             give_up(BUG, f"partition {self.number}: the engine failed on a deadline", error)
         whose = hashed_id(key.decode(), self._secret)[:LOGGED_DIGITS]
-        log.error("partition %d: the engine failed on a deadline (%s) of %s", self.number, type(error).__name__, whose)
+        tell("deadline_failed", partition=self.number, kind=type(error).__name__, customer_hash=whose)
 
     def resend(self) -> None:
         """Ask for the first turn, to send again outputs of clock-fired steps that were written but perhaps not sent.

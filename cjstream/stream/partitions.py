@@ -1,7 +1,6 @@
 """The partitions that this worker owns: restored from the changelog, opened for input, dropped when they leave."""
 
 import asyncio
-import logging
 from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
 from time import monotonic
 
@@ -14,6 +13,7 @@ from cjstream.core.measures.sentiment import Scorer
 from cjstream.core.state import CustomerState, Position
 from cjstream.errors import StateMismatch
 from cjstream.ingest.codec import loads
+from cjstream.logs import tell
 from cjstream.metrics import Metrics
 from cjstream.settings import Settings
 from cjstream.stream.current import CurrentStages, teller
@@ -26,8 +26,6 @@ from cjstream.stream.patience import answered
 from cjstream.stream.publisher import Publisher
 from cjstream.stream.rows import Rows
 from cjstream.stream.stores import MemoryStores, Stores
-
-log = logging.getLogger("cjstream")
 
 
 class Partitions:
@@ -48,6 +46,7 @@ class Partitions:
         self._rows: dict[int, Rows] = {}
         self._open: dict[int, Partition] = {}
         self._restoring_since: float | None = None
+        self._restored_before = 0  # this restore
 
     def __getitem__(self, number: int) -> Partition:
         return self._open[number]
@@ -55,6 +54,10 @@ class Partitions:
     def opened(self) -> Iterator[Partition]:
         """Yield the partitions that take input."""
         return iter(list(self._open.values()))
+
+    def restoring(self) -> int:
+        """Return how many partitions are assigned and not open yet."""
+        return len(self._owned - self._open.keys())
 
     def changelog_offset(self, number: int) -> int | None:
         """Return the newest changelog offset held of a partition, or None if nothing is."""
@@ -66,7 +69,8 @@ class Partitions:
         if number not in self._owned:
             return
         if self._restoring_since is None:
-            self._restoring_since = monotonic()
+            self._restoring_since, self._restored_before = monotonic(), self.restored_records
+            tell("restore_begun", topic=self.settings.state_changelog)
         self._rows_of(number).restore(records)
         self.restored_records += len(records)
         self.metrics.inc("cjstream_restored_records_total", (), len(records))
@@ -91,7 +95,9 @@ class Partitions:
         made of another input, or customers were forgotten under another erasure key.
         """
         if self._restoring_since is not None:
-            self.metrics.set("cjstream_restore_seconds", monotonic() - self._restoring_since)
+            seconds = monotonic() - self._restoring_since
+            self.metrics.set("cjstream_restore_seconds", seconds)
+            tell("restore_ended", records=self.restored_records - self._restored_before, seconds=round(seconds, 3))
             self._restoring_since = None
         fresh = [number for number in sorted(numbers) if number in self._owned and number not in self._open]
         restored = {number: self._rows_of(number) for number in fresh}
@@ -102,7 +108,20 @@ class Partitions:
             self._open[number] = self._new(number, restored[number], ends.get(number))
             self._open[number].resend()
         await asyncio.gather(*(self._open[number].publisher.drained() for number in fresh))
-        log.info("partitions %s are open", ", ".join(map(str, sorted(self._open))) or "none")
+        self._tell_news(fresh)
+        tell("partitions_open", partitions=sorted(self._open))
+
+    def _tell_news(self, numbers: Iterable[int]) -> None:
+        """Tell of definitions that these partitions do not know, or know otherwise: once each."""
+        news: dict[tuple[str, str, bool], list[int]] = {}
+        for number in numbers:
+            for each in self._open[number].news if number in self._open else ():
+                news.setdefault(each, []).append(number)
+        for (journey, definition, is_new), where in news.items():
+            if is_new:
+                tell("definition_new", journey=journey, definition=definition, partitions=where)
+            else:
+                tell("definition_changed", journey=journey, definition=definition, partitions=where)
 
     def _may_open(self, number: int, rows: Rows) -> bool:
         """Return whether these rows are still to be opened, after a wait.
@@ -135,8 +154,8 @@ class Partitions:
         if unmapped := journeys.unmapped():
             raise StateMismatch("; ".join(unmapped), "mend `replaces` in the journey definition")
         deadlines = self._deadlines(number, rows, journeys)
-        tell = teller(rows, journeys, self.settings.app_id)
-        current = CurrentStages(number, current_end, tell, self._outbox, self.settings, self.metrics)
+        value_of = teller(rows, journeys, self.settings.app_id)
+        current = CurrentStages(number, current_end, value_of, self._outbox, self.settings, self.metrics)
         publisher = Publisher(number, rows, self._outbox, self.settings, self.metrics, current)
         partition = Partition(number, rows, publisher, journeys, deadlines, self.settings, self.metrics)
         publisher.partitions, publisher.on_room = self.count, lambda: self.weigh(number)
@@ -158,7 +177,7 @@ class Partitions:
         kept, is_made = rows.ledger.open(journeys, customers)
         _require(rows.ledger.totals.definitions(), journeys)
         if is_made and rows.totals.counts:
-            log.info("partition %d: totals and deadlines are made anew of all customers", number)
+            tell("totals_made_anew", partition=number)
         return kept
 
     async def _require_input(self, numbers: Iterable[int]) -> None:
@@ -186,7 +205,10 @@ class Partitions:
 
     async def keep(self, numbers: set[int]) -> None:
         """Own these partitions from now on; drop all others: rows, overlay and what is under way."""
-        self._owned = set(numbers)
+        before, self._owned = self._owned, set(numbers)
+        came, left = sorted(numbers - before), sorted(before - numbers)
+        if came or left:
+            tell("partitions_assigned", partitions=sorted(numbers), came=came, left=left)
         for number in set(self._rows) - numbers:
             await self._close(number)
 

@@ -1,7 +1,6 @@
 """Asks Kafka again where it does not answer, at moments where giving up would cost a restore."""
 
 import asyncio
-import logging
 from collections.abc import Awaitable, Callable
 from time import monotonic
 from typing import TypeVar
@@ -10,8 +9,7 @@ from aiokafka.errors import KafkaError
 
 from cjstream.errors import BrokerUnreachable
 from cjstream.kafka import DENIED
-
-log = logging.getLogger("cjstream")
+from cjstream.logs import tell
 
 UNANSWERED = (KafkaError, OSError, TimeoutError, BrokerUnreachable)
 PATIENCE_SECONDS = 60.0
@@ -34,5 +32,5 @@ async def answered(ask: Callable[[], Awaitable[T]]) -> T:
         except UNANSWERED as error:
             if monotonic() > deadline:
                 raise
-            log.warning("Kafka does not answer (%s); it is asked again", type(error).__name__)
+            tell("broker_silent", why=type(error).__name__)
         await asyncio.sleep(PAUSE_SECONDS)

@@ -5,7 +5,7 @@ See docs/explanation/durability.md.
 """
 
 import asyncio
-from collections import Counter, deque
+from collections import deque
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from time import monotonic, time
@@ -16,6 +16,7 @@ from aiokafka.errors import KafkaError
 from cjstream.core.state import POSITION_KEY, Position, hash_of_secret
 from cjstream.errors import BrokerUnreachable, CjstreamError
 from cjstream.ingest.codec import WireRecord
+from cjstream.logs import tell
 from cjstream.metrics import Metrics
 from cjstream.settings import Settings
 from cjstream.stream.changelog import Changelog
@@ -24,6 +25,8 @@ from cjstream.stream.fatal import BUG, RESTART, give_up
 from cjstream.stream.outbox import Outbox
 from cjstream.stream.rows import Changes, Rows, encode_changes
 from cjstream.stream.tally import Tally
+
+SLOW_SECONDS = 10.0  # from which on a write is told of: an ack takes milliseconds
 
 
 @dataclass(slots=True)
@@ -35,7 +38,7 @@ class Group:
 
     outputs: list[WireRecord] = field(default_factory=list)
     acks: list[Callable[[], object]] = field(default_factory=list)
-    tally: Tally = field(default_factory=Counter)
+    tally: Tally = field(default_factory=Tally)
     records: int = 0
     size_bytes: int = 0  # of their values
     oldest_ms: int | None = None
@@ -71,6 +74,7 @@ class Publisher:
             "dead_letter": settings.dead_letter,
         }
         self._gathering = Group()
+        self._under_way: Group | None = None
         self._turns: deque[Callable[[], Group | None]] = deque()
         self._was_clock = False  # the last group
         self._secret_hash = hash_of_secret(settings.erasure_secret)
@@ -83,6 +87,17 @@ class Publisher:
     def group(self) -> Group:
         """The group that gathers now."""
         return self._gathering
+
+    @property
+    def oldest_ms(self) -> int | None:
+        """Kafka's time of the oldest input record gathered or on its way; None: no record. From any thread."""
+        groups = self._gathering, self._under_way
+        return min((each.oldest_ms for each in groups if each is not None and each.oldest_ms is not None), default=None)
+
+    @property
+    def reached_ms(self) -> int:
+        """Kafka's time of the last input record that is durable or on its way; -1: not known."""
+        return self._position.timestamp_ms
 
     def put(self, records: int, size_bytes: int) -> None:
         """Let the gathering group go, with so many more input records, as soon as the one before is durable."""
@@ -137,8 +152,11 @@ class Publisher:
                 self._wake.clear()
                 group = self._next_group()
                 if group is not None:
+                    started = monotonic()
                     await self._publish(group)
                     self._finish(group)
+                    if (seconds := monotonic() - started) > SLOW_SECONDS:
+                        tell("publish_slow", partition=self.partition, records=group.records, seconds=round(seconds, 3))
                 if not self._wake.is_set():
                     self._idle.set()
                 self.on_room()
@@ -158,7 +176,8 @@ class Publisher:
                 if group is not None:
                     group.changes = encode_changes(self.rows.take_alone({**group.states, POSITION_KEY: self._position}))
         if group is None and self._gathering.acks:
-            group, self._gathering = self._gathering, Group()
+            self._under_way = group = self._gathering  # before it is not the gathering one: see `oldest_ms`
+            self._gathering = Group()
             self._note_position(group.position)
             group.changes = encode_changes(self.rows.take())
         self._was_clock = group is not None and group.by_clock
@@ -211,9 +230,9 @@ class Publisher:
     def _finish(self, group: Group) -> None:
         for ack in group.acks:
             ack()
-        for (name, labels), count in group.tally.items():
-            self._metrics.inc(name, labels, count)
+        group.tally.add_to(self._metrics)
         if group.oldest_ms is not None:
             self._metrics.observe("cjstream_end_to_end_seconds", max(0.0, time() - group.oldest_ms / 1000))
+        self._under_way = None
         self.waiting -= group.records
         self.waiting_bytes -= group.size_bytes

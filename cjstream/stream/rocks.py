@@ -3,7 +3,6 @@
 The only importer of rocksdict, and imported only where the setting `store` asks for it.
 """
 
-import logging
 import resource
 import shutil
 import threading
@@ -16,8 +15,6 @@ import rocksdict
 
 from cjstream.stream.stamps import now_ms
 from cjstream.stream.store import StoreCorrupt, StoreError
-
-log = logging.getLogger("cjstream")
 
 MARKS = "marks"  # the column family
 OFFSET_KEY = b"\x00offset"  # among the marks; theirs begin otherwise

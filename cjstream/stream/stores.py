@@ -1,7 +1,6 @@
 """The stores of a worker's partitions, as the setting `store` says. What earlier processes left is checked first."""
 
 import asyncio
-import logging
 from collections.abc import Container, Iterable, Mapping
 from pathlib import Path
 from time import time
@@ -9,6 +8,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from cjstream.errors import ConfigError
 from cjstream.kafka import Found, records_at, tombstone_retention_ms
+from cjstream.logs import tell
 from cjstream.metrics import Metrics
 from cjstream.settings import Settings
 from cjstream.stream.marks import FORMAT, HOME_MARK
@@ -19,8 +19,6 @@ from cjstream.stream.store import MemoryStore, Store
 
 if TYPE_CHECKING:
     from cjstream.stream.rocks import RocksStore
-
-log = logging.getLogger("cjstream")
 
 
 class Stores(Protocol):
@@ -120,7 +118,7 @@ class RocksStores:
         return store
 
     def _tell(self, number: int, why: str) -> None:
-        log.warning("partition %d: its store is discarded and made anew of the changelog: %s", number, why)
+        tell("store_discarded", partition=number, why=why)
         self._metrics.inc("cjstream_stores_discarded_total")
 
     def _path(self, number: int) -> Path:

@@ -5,7 +5,6 @@ the input keeps its records, and where each partition begins.
 """
 
 import asyncio
-import logging
 from collections.abc import Callable, Iterator
 from itertools import islice
 from time import time
@@ -16,16 +15,14 @@ from mode import Service
 
 from cjstream.core.forgetting import is_over
 from cjstream.core.state import MARKER_PREFIX, decode_marker
-from cjstream.discretion import said
 from cjstream.errors import CjstreamError
 from cjstream.kafka import Span, keeping, topic_spans
+from cjstream.logs import tell
 from cjstream.settings import Settings
 from cjstream.stream.partition import Partition
 from cjstream.stream.partitions import Partitions
 from cjstream.stream.publisher import Group
 from cjstream.stream.store import StoreError
-
-log = logging.getLogger("cjstream")
 
 FIRST_SECONDS = 60.0  # after the start: also a worker that never lives for long clears away
 EVERY_SECONDS = 3600.0
@@ -55,7 +52,7 @@ class Sweep(Service):  # type: ignore[misc]
             kept = await keeping(self._settings, [topic, changelog])
             spans = await topic_spans(self._settings, topic)
         except (CjstreamError, KafkaError, OSError) as error:
-            log.warning("markers of forgotten customers stay for now: %s", said(error))
+            tell("markers_stay", why=error)
         else:
             self.ask(spans, kept[topic].retention_ms, now_ms)
             self._prune(now_ms - kept[changelog].tombstone_ms)
@@ -65,17 +62,17 @@ class Sweep(Service):  # type: ignore[misc]
         try:
             gone = self._partitions.prune(before_ms)
         except OSError as error:
-            log.error("files of partitions that have left cannot be deleted: %s", said(error))
+            tell("files_not_deleted", why=error)
             return
         if gone:
-            log.info("files of partitions %s, which left long ago, are deleted", ", ".join(map(str, gone)))
+            tell("files_deleted", partitions=gone)
 
     async def _purge(self, before_ms: int) -> None:
         for partition in self._partitions.opened():
             try:
                 await asyncio.to_thread(partition.rows.store.purge, before_ms)
             except StoreError as error:
-                log.error("partition %d: its files still hold what was deleted: %s", partition.number, said(error))
+                tell("files_not_purged", partition=partition.number, why=error)
 
     def ask(self, spans: dict[int, Span], kept_ms: int | None, now_ms: int) -> None:
         """Ask for turns in which markers are deleted; none if the input is kept for ever (None)."""

@@ -20,6 +20,7 @@ from faust.types.tuples import ConsumerMessage
 from mode.utils.futures import notify
 
 from cjstream.kafka.headers import read_any_header_names
+from cjstream.logs import tell
 from cjstream.stream.fatal import RESTART, give_up
 
 CHUNK_RECORDS = 1000  # some 25 ms of work: how long the loop may be held, so that a scrape or heartbeat can wait
@@ -65,6 +66,11 @@ class ConsumerThread(driver.AIOKafkaConsumerThread):  # type: ignore[misc]
                 async with asyncio.timeout(LEAVE_SECONDS):
                     await consumer.stop()
 
+    def on_crash(self, msg: str, *fmt: Any, **kwargs: Any) -> None:
+        """Say so as all is said; Faust would print the error, whatever is in it."""
+        if isinstance(error := fmt[-1], BaseException):
+            tell("uncaught", traced=error, why=error)
+
     def share(self, assigned: Iterable[TP]) -> None:
         """Share the bytes to fetch ahead among the partitions assigned; a topic's changelog is not read with it."""
         by_topic = Counter(tp.topic for tp in assigned)
@@ -100,6 +106,9 @@ class BatchConsumer(driver.Consumer):  # type: ignore[misc]
 
     def _new_consumer_thread(self) -> ConsumerThread:
         return ConsumerThread(self, loop=self.loop, beacon=self.beacon)
+
+    async def verify_all_partitions_active(self) -> None:
+        """Do nothing: our watchdog ends what stands. Faust's look takes a changelog that nobody reads for a fault."""
 
     # -- fetching
 

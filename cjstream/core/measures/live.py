@@ -8,12 +8,13 @@ from functools import lru_cache
 
 from cjstream.core.definition import JourneyDefinition
 from cjstream.core.measures.metric_types import GOOD_REVIEWS, SALES, TOLD_BY_ANYONE
-from cjstream.core.measures.sentiment import POSITIVE
+from cjstream.core.measures.sentiment import BANDS, NEGATIVE, NEUTRAL, POSITIVE
 from cjstream.core.touchpoint import Touchpoint
 
 TOUCHPOINTS = "cjstream_stage_touchpoints_total"  # journey, stage, metric
 VALUE = "cjstream_stage_value_total"  # journey, stage, currency
 SENTIMENT = "cjstream_sentiment_total"  # journey, stage, sentiment
+RATINGS = "cjstream_ratings_total"  # journey, scale, judgement
 NONE, OTHER = "none", "other"  # outside of the journey, or no currency told; a currency that is not on the list
 ISO_4217 = """
     AED AFN ALL AMD AOA ARS AUD AWG AZN BAM BBD BDT BGN BHD BIF BMD BND BOB BRL BSD BTN BWP BYN BZD CAD CDF CHF CLP CNY
@@ -31,7 +32,10 @@ Count = tuple[str, tuple[str, str, str], float]
 def is_counted(touchpoint: Touchpoint, definition: JourneyDefinition) -> bool:
     """Return whether a touchpoint may add anything; a quick look, as most do not and their stage need not be found."""
     spec = None if definition.measures is None else definition.measures.metrics
-    return spec is not None and (touchpoint.type in spec.names_of or touchpoint.fields.sentiment is not None)
+    fields = touchpoint.fields
+    return spec is not None and (
+        touchpoint.type in spec.names_of or fields.sentiment is not None or fields.rating is not None
+    )
 
 
 def counts(touchpoint: Touchpoint, stage: str | None, definition: JourneyDefinition) -> Sequence[Count]:
@@ -51,7 +55,18 @@ def counts(touchpoint: Touchpoint, stage: str | None, definition: JourneyDefinit
         found = *found, (VALUE, (definition.journey, stage or NONE, currency if currency in KNOWN else OTHER), value)
     if sentiment is not None:
         found = *found, (SENTIMENT, (definition.journey, stage or NONE, sentiment), 1)
+    if fields.rating is not None and touchpoint.by_customer:
+        found = *found, *_rating(definition.journey, fields.rating, fields.scale or "stars")
     return found
+
+
+def _rating(journey: str, rating: float, scale: str) -> tuple[Count, ...]:
+    """Return how a rating counts: not at all if it is off its scale."""
+    band = BANDS[scale]
+    if not band.low <= rating <= band.high:
+        return ()
+    judgement = POSITIVE if rating >= band.positive else NEGATIVE if rating <= band.negative else NEUTRAL
+    return ((RATINGS, (journey, scale, judgement), 1),)
 
 
 @lru_cache(maxsize=4096)  # nearly every touchpoint is like many others

@@ -2,7 +2,7 @@
 
 import pytest
 
-from cjstream.core.measures.live import KNOWN, SENTIMENT, TOUCHPOINTS, VALUE, Count, counts, is_counted
+from cjstream.core.measures.live import KNOWN, RATINGS, SENTIMENT, TOUCHPOINTS, VALUE, Count, counts, is_counted
 from tests.core.builders import journey, touchpoint
 
 MEASURED = journey(measures={"metrics": {}})
@@ -51,6 +51,27 @@ def test_a_review_is_a_good_one_if_it_is_positive() -> None:
 
 def test_the_sentiment_of_every_touchpoint_counts() -> None:
     assert told("unknown", sentiment="negative") == [(SENTIMENT, ("shop", "a", "negative"), 1)]
+
+
+@pytest.mark.parametrize(
+    ("scale", "rating", "judgement"),
+    [
+        (None, 4, "positive"), ("stars", 2, "negative"), ("csat", 3, "neutral"), ("csat", 3.9, "neutral"),
+        ("nps", 9, "positive"), ("nps", 8, "neutral"), ("nps", 6, "negative"), ("nps", 0, "negative"),
+        ("ces", 7, "positive"),
+    ],
+)  # fmt: skip
+def test_a_rating_counts_on_its_scale(scale: str | None, rating: float, judgement: str) -> None:
+    each = touchpoint("t", "unknown", 0, rating=rating, scale=scale)
+    assert is_counted(each, MEASURED)
+    assert counts(each, "a", MEASURED) == ((RATINGS, ("shop", scale or "stars", judgement), 1),)
+
+
+@pytest.mark.parametrize(
+    "more", [{"rating": 6}, {"rating": 0.5}, {"rating": 11, "scale": "nps"}, {"rating": 5, "initiator": "business"}]
+)
+def test_a_rating_off_its_scale_or_by_the_business_counts_as_nothing(more: dict[str, object]) -> None:
+    assert told("unknown", "a", **more) == []
 
 
 @pytest.mark.parametrize(
