@@ -18,7 +18,7 @@ from bench.common import spread
 from bench.pages import Page, read, show, table
 
 PAGE = Page("performance.md", "figures.py")
-JUDGED = ("throughput", "latency", "restore", "memory")  # results with targets, each of the script of its name
+JUDGED = ("throughput", "latency", "restore", "memory", "scrape")  # results with targets, each of its script
 
 
 def cells(found: Any) -> str:
@@ -79,6 +79,17 @@ def processes(found: Any) -> str:
     return table(head, rows)
 
 
+def scrapes(found: Any) -> str:
+    """Return the table of what a scrape costs a worker."""
+    rows = []
+    for store, by_state in found["stores"].items():
+        for state, each in by_state.items():
+            times = (f"{each[key][part]:,.0f}" for key in ("cpu_ms", "answer_ms") for part in ("median", "max"))
+            rows.append([f"{store}, {state}", *times, f"{each['series']:,.0f}", f"{each['bytes'] / 1000:,.0f}"])
+    head = ("", "CPU ms, median", "most", "ms to the answer, median", "most", "series", "kB")
+    return table(head, rows)
+
+
 def page() -> str:
     """Return what is made of the page."""
     throughput = read("throughput.json")
@@ -89,6 +100,8 @@ def page() -> str:
         ("Latency, from when a touchpoint is due to when its transition is read (`bench/latency.py`)",
          waits(read("latency.json"))),
         ("Several processes (`bench/processes.py`)", processes(read("processes.json"))),
+        ("Scrapes of `/metrics`, three journeys with every measure on (`bench/scrape.py`)",
+         scrapes(read("scrape.json"))),
     )  # fmt: skip
     return "\n".join(f"{title}:\n\n{made}" for title, made in parts)
 
