@@ -1,6 +1,5 @@
 """What `cjstream demo` shows: the numbers it gathers, and how they look on a terminal and as plain lines."""
 
-import re
 from collections import Counter, deque
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -13,11 +12,13 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
+from cjstream.metrics import read_samples
+
 LATEST_KEPT = 100  # more than any screen shows
 RATE_SECONDS = 3.0  # rates are means over so long: steady enough to read, quick enough to follow
 WIDE = 100  # from so many columns on there is room for channel and persona
 COLOURS = ("bright_blue", "cyan", "green", "yellow", "magenta")
-SAMPLE = re.compile(r"^(cjstream_\w+)(\{.*\})? (\S+)$", re.MULTILINE)
+TOUCHPOINTS, LAG, SIGNALS = "cjstream_touchpoints_total", "cjstream_lag_records", "cjstream_signals_total"
 OUTSIDE = "(outside)"
 NEVER = (0, None)
 Transition = Mapping[str, Any]
@@ -56,7 +57,6 @@ class Tally:
         self.sent = 0
         self.share_sent = 0.0  # of the period, 0 to 1
         self._seen: dict[str, tuple[int, str | None]] = {}  # sequence and stage of a customer's newest transition
-        self._conversions = f'journey="{_escaped(journey)}",kind="converted"'
 
     def saw(self, transition: Transition) -> None:
         """Count a customer where its newest transition led; repeats, known by their sequence, change nothing."""
@@ -79,11 +79,11 @@ class Tally:
     def measured(self, now_seconds: float, metrics_text: str) -> None:
         """Take what the worker's /metrics said at a monotonic time."""
         sums: Counter[str] = Counter()
-        for name, labels, value in SAMPLE.findall(metrics_text):
-            if name != "cjstream_signals_total" or self._conversions in labels:
-                sums[name] += int(float(value))
-        self.touchpoints, self.lag = sums["cjstream_touchpoints_total"], sums["cjstream_lag_records"]
-        self.converted = sums["cjstream_signals_total"]
+        conversions = {"journey": self.journey, "kind": "converted"}
+        for name, labels, value in read_samples(metrics_text):
+            if name in {TOUCHPOINTS, LAG} or (name == SIGNALS and labels == conversions):
+                sums[name] += int(value)
+        self.touchpoints, self.lag, self.converted = sums[TOUCHPOINTS], sums[LAG], sums[SIGNALS]
         self.touchpoint_rate.note(now_seconds, self.touchpoints)
         self.transition_rate.note(now_seconds, self.transitions)
 
@@ -96,11 +96,6 @@ class Tally:
     def day(self) -> int:
         """The day of the generated period that is being sent, from 1."""
         return min(self.days, int(self.share_sent * self.days) + 1)
-
-
-def _escaped(value: str) -> str:
-    """Return a label value as it is written between quotes in /metrics."""
-    return value.replace("\\", r"\\").replace('"', r"\"")
 
 
 def line(tally: Tally) -> str:
