@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from cjstream.definitions import names
+from cjstream.definitions import names, shipped
 from tests.command import run
 
 GOOD = "journey: good\nstages:\n  - {id: a, weight: 1}\nrules:\n  - {on: x, to: a}\n"
@@ -41,13 +41,14 @@ def test_several_are_checked_each_problem_is_told_with_its_file_and_line(good: P
 
 def test_json_is_one_object_for_one_and_a_list_for_several(good: Path, bad: Path) -> None:
     one = json.loads(run("validate", "shop", "--json").stdout)
-    assert one == {"file": "shop", "valid": True, "problems": [], "warnings": []}
+    assert one == {"file": "shop", "valid": True, "definition": shipped("shop").hash, "problems": [], "warnings": []}
     done = run("validate", str(good), str(bad), "--json")
     assert done.returncode == 1
     assert [(each["file"], each["valid"], len(each["problems"])) for each in json.loads(done.stdout)] == [
         (str(good), True, 0),
         (str(bad), False, 2),
     ]
+    assert json.loads(done.stdout)[1]["definition"] is None
 
 
 def test_every_shipped_journey_is_valid_and_listed_with_title_and_stages() -> None:

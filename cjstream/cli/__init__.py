@@ -17,8 +17,8 @@ from cjstream import __version__, discretion
 from cjstream.errors import CjstreamError
 
 COMMANDS = (
-    "demo", "broker", "topics", "worker", "send", "transitions", "stages", "inspect", "why", "status", "dead-letter",
-    "validate", "replay-diff", "report", "forget",
+    "demo", "broker", "topics", "worker", "send", "generate", "transitions", "stages", "inspect", "why", "status",
+    "top", "dead-letter", "validate", "replay-diff", "report", "forget",
 )  # fmt: skip
 EXIT_BUG, EXIT_UNWRITTEN, EXIT_INTERRUPTED = 70, 74, 130
 NO_ROOM = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO}  # of a disk, and so what output goes to
@@ -59,8 +59,19 @@ class Commands(click.RichGroup):
             ctx.exit(EXIT_BUG)
 
 
+def _show_version(ctx: click.Context, _: click.Parameter, is_asked: bool) -> None:
+    if is_asked and not ctx.resilient_parsing:
+        from cjstream.core.state import VERSION  # no other command needs it this early
+
+        click.echo(f"cjstream, version {__version__}, state version {VERSION}")
+        ctx.exit()
+
+
 @click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})
-@click.version_option(__version__, prog_name="cjstream")
+@click.option(
+    "--version", is_flag=True, is_eager=True, expose_value=False, callback=_show_version,
+    help="Show the version, and that of the state it writes, and exit.",
+)  # fmt: skip
 def main() -> None:
     """Customer journeys as a stream: touchpoints in, stage transitions out, on Kafka.
 

@@ -7,7 +7,7 @@ import socket
 import sys
 import tempfile
 import time
-from collections.abc import AsyncIterator, Coroutine, Iterable, Iterator
+from collections.abc import AsyncIterator, Coroutine, Iterator
 from contextlib import aclosing, asynccontextmanager, contextmanager, suppress
 from datetime import datetime
 from pathlib import Path
@@ -19,18 +19,17 @@ from rich.live import Live
 
 from cjstream import kafka, settings
 from cjstream.cli.demo_view import Tally, line, screen, stages_panel
-from cjstream.core.facts import Fact, key_of
+from cjstream.cli.made_up import send_facts, send_touchpoints
 from cjstream.definitions import find, shipped
 from cjstream.errors import CjstreamError
-from cjstream.ingest.codec import dumps, loads
+from cjstream.ingest.codec import loads
 from cjstream.local import LocalBroker, die_with_parent
 from cjstream.ops import headers_of, read_token
-from cjstream.population import DAY, advertising, population
+from cjstream.population import DAY, Touchpoint, advertising, population
 from cjstream.settings import Settings
 
 DAYS = 30
 PARTITIONS = 8
-TICKS_PER_SECOND = 20  # of the sender: short enough to look even, long enough to batch
 START_SECONDS = 60  # a second or two on an idle machine
 STOP_SECONDS = 15  # a worker takes up to 10 for what is under way
 HTTP_SECONDS = 2
@@ -70,6 +69,7 @@ def main(plan: Plan) -> int:
             kafka_bootstrap_servers=servers,
             data_dir=str(home / "worker"),
             metrics_port=str(plan.metrics_port or _free_port()),
+            log_format="console",  # what the worker said last is shown if it fails
         )
         try:
             return asyncio.run(_run(plan, config, home / "worker.log"))
@@ -180,26 +180,20 @@ async def _send(plan: Plan, config: Settings, partitions: int, tally: Tally) -> 
     """Send the month's advertising, then the population at its rate, with event times of the month that ends now."""
     start_ms = int(time.time() * 1000) - DAYS * DAY
     seed = int(time.time()) % NEW_SEEDS if plan.seed is None else plan.seed
-    await _send_facts(config, advertising(plan.customers, seed, start_ms, DAYS))
-    tick = max(1, plan.rate // TICKS_PER_SECOND)
-    started = time.monotonic()
-    async with kafka.BulkSender(config, config.touchpoints, partitions) as sender:
+    await send_facts(config, list(advertising(plan.customers, seed, start_ms, DAYS)))
+    newest = ""
+
+    def counted() -> Iterator[Touchpoint]:
+        nonlocal newest
         for touchpoint in population(plan.customers, seed, start_ms, DAYS):
-            await sender.add(touchpoint["customer_id"].encode(), dumps(touchpoint))
-            tally.sent += 1
-            if tally.sent % tick == 0:
-                await sender.hand_over()
-                at_ms = datetime.fromisoformat(touchpoint["occurred_at"]).timestamp() * 1000
-                tally.share_sent = (at_ms - start_ms) / (DAYS * DAY)
-                await asyncio.sleep(started + tally.sent / plan.rate - time.monotonic())
+            tally.sent, newest = tally.sent + 1, touchpoint["occurred_at"]
+            yield touchpoint
+
+    def show() -> None:
+        tally.share_sent = (datetime.fromisoformat(newest).timestamp() * 1000 - start_ms) / (DAYS * DAY)
+
+    await send_touchpoints(config, partitions, counted(), plan.rate, show)
     tally.share_sent = 1.0
-
-
-async def _send_facts(config: Settings, facts: Iterable[Fact]) -> None:
-    count = await kafka.partition_count(config, config.facts, "Write")
-    async with kafka.BulkSender(config, config.facts, count) as sender:
-        for fact in facts:
-            await sender.add(key_of(fact).encode(), dumps(fact._asdict()))
 
 
 async def _follow(config: Settings, tally: Tally) -> None:

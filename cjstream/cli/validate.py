@@ -33,7 +33,10 @@ def _exists(ctx: click.Context, param: click.Parameter, values: tuple[str, ...])
 @click.command()
 @click.argument("journeys", metavar="JOURNEY...", nargs=-1, callback=_exists)
 @click.option(
-    "--json", "as_json", is_flag=True, help="One JSON object: file, valid, problems, warnings; a list if several."
+    "--json",
+    "as_json",
+    is_flag=True,
+    help="One JSON object: file, valid, definition (the hash), problems, warnings; or a list.",
 )
 @click.option("--list", "as_list", is_flag=True, help="Show the journeys that come with cjstream, and their stages.")
 @click.pass_context
@@ -73,7 +76,10 @@ def _check(source: str) -> Checked:
 
 def _as_json(each: Checked) -> dict[str, Any]:
     problems, warnings = ([found._asdict() for found in part] for part in (each.problems, each.warnings))
-    return {"file": each.source, "valid": not problems, "problems": problems, "warnings": warnings}
+    hashed = each.definition and each.definition.hash
+    return {
+        "file": each.source, "valid": not problems, "definition": hashed, "problems": problems, "warnings": warnings,
+    }  # fmt: skip
 
 
 def _show(checked: Sequence[Checked]) -> None:

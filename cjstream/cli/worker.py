@@ -38,6 +38,9 @@ def command(
     The topics must exist (`cjstream topics create`). Workers with the same CJSTREAM_APP_ID share the work, on one
     machine or several. One worker uses one core: on a machine with more, take more `--processes`.
     """
+    from cjstream.logs.setup import hold  # no other command needs it
+
+    hold()
     port = "" if metrics_port is None else str(metrics_port)
     config = settings.load(journeys=":".join(journeys), metrics_port=port)
     if number is not None:
