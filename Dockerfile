@@ -34,6 +34,6 @@ USER 10001:10001
 WORKDIR /data
 VOLUME ["/data"]
 EXPOSE 9464
-HEALTHCHECK --interval=10s --timeout=5s --start-period=120s --retries=6 CMD ["python", "-m", "cjstream.ops"]
+HEALTHCHECK --interval=10s --timeout=5s --start-period=300s --retries=6 CMD ["python", "-m", "cjstream.ops"]
 ENTRYPOINT ["cjstream"]
 CMD ["worker"]
