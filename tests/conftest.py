@@ -7,7 +7,7 @@ from itertools import chain
 import pytest
 from hypothesis import HealthCheck, settings
 
-pytest_plugins = ["tests.broker", "tests.faults.frame"]  # they serve tests of several folders
+pytest_plugins = ["tests.broker", "tests.faults.frame", "tests.monitoring.frame"]  # they serve tests of several folders
 
 # No deadline: a shared machine is slow now and then, which is no fault of the code. A failure prints how to repeat it.
 settings.register_profile("dev", max_examples=12, deadline=None, print_blob=True)

@@ -35,7 +35,7 @@ def refused(settings: Settings, log: Path) -> str:
     with Worker(settings, log) as worker:
         assert worker.process.wait(END_SECONDS) == 4, worker.said()
         assert committed(settings) == before
-        [line] = [line for line in worker.said().splitlines() if "CRITICAL" in line]
+        [line] = worker.faults()
         assert "`cjstream topics accept`" in line
         return line
 

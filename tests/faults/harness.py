@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import json
 import os
 import re
 import signal
@@ -87,6 +88,14 @@ class Worker:
     def said(self) -> str:
         """Return what the process wrote."""
         return self.log.read_bytes()[self.log_start :].decode(errors="replace")
+
+    def lines(self) -> list[dict[str, Any]]:
+        """Return the lines of its logs; what else it wrote, as by `print`, is left out."""
+        return [json.loads(line) for line in self.said().splitlines() if line.startswith("{")]
+
+    def faults(self) -> list[str]:
+        """Return the sentences of its critical lines."""
+        return [line["event"] for line in self.lines() if line["level"] == "critical"]
 
     def address(self) -> str | None:
         """Return the URL of the health pages, once there are any."""
