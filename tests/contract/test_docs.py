@@ -9,15 +9,17 @@ from typing import Any
 import click
 import pytest
 
-from cjstream import definitions
+from cjstream import __version__, definitions
 from cjstream.cli import main as cjstream
 from cjstream.core.outputs import TRANSITION_KINDS
+from cjstream.core.state import VERSION, VERSIONS
 from cjstream.core.touchpoint import REASONS
+from cjstream.metrics import METRICS
 from cjstream.settings import SETTINGS
 from tools import docs
 
 ROOT = Path(__file__).parents[2]
-PAGES = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md")])
+PAGES = sorted(page for place in ("", "docs/**/", "monitoring/**/", "deploy/**/") for page in ROOT.glob(f"{place}*.md"))
 REFERENCE = ROOT / "docs" / "reference"
 
 
@@ -57,9 +59,33 @@ def test_variables_exist() -> None:
     assert [use for use in found(r"\bCJSTREAM_\w*[A-Z]\b") if use[1] not in known] == []
 
 
+def test_metrics_exist() -> None:
+    """Of words that look like one in promql blocks and inline code; rules and selectors name more than one."""
+    known = {f"{metric}{end}" for metric in METRICS for end in ("", "_bucket", "_count", "_sum")}
+    words = [
+        (page, word)
+        for page, text in found(r"(?:^ *```(?:promql|console|sh)\n(.*?)^ *```|`([^`\n]+)`)")
+        if page != "CHANGELOG.md"
+        for word in re.findall(r"(?<![\w:/.-])cjstream_[a-z_]+\b(?![:/.-]\w)", "".join(text))
+    ]
+    assert [use for use in words if use[1] not in known] == []
+
+
+def test_every_page_is_in_the_index_once() -> None:
+    index = ROOT / "docs" / "README.md"
+    linked = re.findall(r"^- \[.+?\]\(([\w/-]+\.md)\): .+$", index.read_text("utf-8"), re.MULTILINE)
+    there = [page.relative_to(index.parent).as_posix() for page in index.parent.glob("*/*.md")]
+    assert sorted(linked) == sorted(page for page in there if not page.startswith("adr/"))
+
+
+def test_the_state_version_of_this_release_is_told() -> None:
+    page = (ROOT / "docs" / "how-to" / "upgrade-it.md").read_text("utf-8")
+    assert f"| {__version__} | {VERSION} | {', '.join(map(str, VERSIONS))} |" in page
+
+
 def commands(program: str) -> Iterator[tuple[str, list[str]]]:
     """Yield (page, words after the program's name) of inline code and console blocks."""
-    for page, text in found(r"(?:^```console\n(.*?)^```|`([^`\n]+)`)"):
+    for page, text in found(r"(?:^ *```(?:console|sh)\n(.*?)^ *```|`([^`\n]+)`)"):
         for words in re.findall(rf"(?:^|[/ ]){program} ([a-z][a-z -]*)", "".join(text), re.MULTILINE):
             yield page, words.split()
 
@@ -79,8 +105,10 @@ def is_command(words: list[str]) -> bool:
 
 def lines(program: str) -> Iterator[tuple[str, list[str]]]:
     """Yield (page, all words after the program's name) of inline code and console blocks, up to a pipe or comment."""
-    for page, text in found(r"(?:^```console\n(.*?)^```|`([^`\n]+)`)"):
-        for words in re.findall(rf"(?:^|[/ ]){program} ([^|#;>]*?)(?:[|#;>]|$)", "".join(text), re.MULTILINE):
+    for page, text in found(r"(?:^ *```(?:console|sh)\n(.*?)^ *```|`([^`\n]+)`)"):
+        for words in re.findall(
+            rf"(?:^|[/ ])(?<!--unit ){program} ([^|#;>]*?)(?:[|#;>]|$)", "".join(text), re.MULTILINE
+        ):
             yield page, words.split()
 
 
