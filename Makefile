@@ -12,14 +12,15 @@ PYTHON ?= $(shell for p in $(CANDIDATES); do \
 BIN := .venv/bin
 STAMP := .venv/installed
 BENCH_STAMP := .venv/installed-bench
+MONITORING_STAMP := .venv/installed-monitoring
 SUPPLY_STAMP := .venv/installed-supply
 # Exactly these files, and wheels, which bring no code to run while they are installed. FROM_SOURCE=faust-streaming is for
 # Linux on ARM, for which that package has no wheel.
 LOCKED := $(BIN)/python -m pip install --quiet --disable-pip-version-check --only-binary :all: \
 	$(if $(FROM_SOURCE),--no-binary $(FROM_SOURCE)) --require-hashes --requirement
-# Two files of tests at a time, in the order of tests/conftest.py: most that need a broker wait, for sessions and joins.
-# Without a restart a test that kills its process is not run again and again.
-TWO := --numprocesses 2 --dist loadfile --no-loadscope-reorder --max-worker-restart 0
+# Three files of tests at a time on two cores, in the order of tests/conftest.py: most that need a broker wait, for
+# sessions and joins. Without a restart a test that kills its process is not run again and again.
+FILES := --numprocesses 3 --dist loadfile --no-loadscope-reorder --max-worker-restart 0
 
 .PHONY: help
 help: ## Show this list
@@ -44,7 +45,7 @@ demo: install ## A live journey on a real Kafka in this terminal; Ctrl-C stops a
 
 .PHONY: test
 test: install ## All tests, with the real broker that they start
-	$(BIN)/python -m pytest $(TWO)
+	$(BIN)/python -m pytest $(FILES)
 
 soak: SECONDS ?= 3600
 fuzz: SECONDS ?= 60
@@ -67,7 +68,7 @@ fuzz: install ## Damaged records into decoder and engine, by coverage, for SECON
 
 .PHONY: cover
 cover: install ## The core's tests, with branch coverage
-	$(BIN)/python -m pytest $(TWO) --quiet --cov --hypothesis-profile=ci tests/core
+	$(BIN)/python -m pytest $(FILES) --quiet --cov --hypothesis-profile=ci tests/core
 
 .PHONY: fmt
 fmt: install ## Format and mend what can be mended
@@ -91,13 +92,25 @@ imports: install ## Who may import whom
 docs: install ## Write the generated reference pages anew
 	$(BIN)/python tools/docs.py
 
+.PHONY: boards
+boards: install ## Write the Grafana boards anew
+	$(BIN)/python -m tools.boards
+
 .PHONY: check
 check: ## All that CI runs
 	@.ci/run
 
 .PHONY: tools
-tools: ## Tools from outside PyPI that checks need
-	@echo 'none is needed: all come from PyPI with make install'
+tools: install ## promtool, prometheus and amtool for make monitoring: those that are there, or from Debian, without root
+	@$(BIN)/python tools/debian.py
+
+.PHONY: monitoring
+monitoring: $(MONITORING_STAMP) tools ## Rules, alerts, boards and deployment, with a real Prometheus: some 4 minutes
+	$(BIN)/python -m pytest $(FILES) --monitoring tests/monitoring
+
+$(MONITORING_STAMP): $(STAMP) requirements/monitoring.txt
+	$(LOCKED) requirements/monitoring.txt
+	@touch $@
 
 .PHONY: bench
 bench: $(BENCH_STAMP) ## cjstream beside its peers on this machine: one table, in some 20 minutes

@@ -15,10 +15,10 @@ from tests.broker import Cli, Produce, StartWorker
 from tests.faults.harness import WORKER, Worker, read_all, wait_done, wait_until
 
 README = (Path(__file__).parents[2] / "README.md").read_text("utf-8")
-# tests/kafka/test_{demo,broker,made_anew,dead_letter,forget}.py, tests/test_replay_diff.py
+# tests/kafka/test_{demo,broker,made_anew,dead_letter,forget,generate}.py, tests/test_{replay_diff,top_command}.py
 ELSEWHERE = {
     "cjstream demo", "cjstream broker", "cjstream replay-diff", "cjstream topics accept", "cjstream dead-letter ls",
-    "cjstream dead-letter replay", "cjstream forget CUSTOMER",
+    "cjstream dead-letter replay", "cjstream forget CUSTOMER", "cjstream generate", "cjstream top",
 }  # fmt: skip
 DAY = [
     {"id": "t1", "customer_id": "ana", "type": "page_view", "occurred_at": "2026-01-01T09:00:00Z"},

@@ -261,7 +261,7 @@ def test_a_worker_without_a_right_ends_with_4(secured: SecuredBroker, tmp_path: 
     settings = secured.user("lacks4", **NAMES, data_dir=str(tmp_path / "data"))
     with Worker(settings, tmp_path / "worker.log") as worker:
         assert worker.process.wait(SOON_SECONDS * 2) == 4
-        [told] = [line for line in worker.said().splitlines() if "CRITICAL" in line]
+        [told] = worker.faults()
     assert "Kafka does not let User:lacks4 Write topic secured.stage.current" in told
     assert told.endswith("(exit 4)")
 

@@ -87,7 +87,7 @@ def test_no_broker_exits_3_after_the_wait(settings: Settings) -> None:
 
 
 def test_two_workers_in_one_data_directory_take_a_slot_each_and_split_the_partitions(
-    settings: Settings, start_worker: StartWorker
+    settings: Settings, cli: Cli, start_worker: StartWorker
 ) -> None:
     workers = [start_worker(), start_worker()]
     each = PARTITIONS // 2
@@ -99,7 +99,24 @@ def test_two_workers_in_one_data_directory_take_a_slot_each_and_split_the_partit
     wait_until(is_split, 20, "both are ready, each with half of the partitions")
     owners = Counter(position.owner for position in asyncio.run(kafka.group_positions(settings)))
     assert sorted(owners.values()) == [each, each]
+    for worker in workers:
+        assert worker.metric("cjstream_input_partitions") == PARTITIONS
+        assert worker.metric("cjstream_restoring_partitions") == 0
+        assert 1 <= worker.metric("cjstream_rebalance_seconds_count") <= worker.metric("cjstream_rebalances_total")
+        assert 0 < worker.metric("cjstream_rebalance_seconds_sum") < 60
     assert {path.name for path in (settings.data_dir / settings.app_id).iterdir()} >= {"0", "1"}
+    urls = [worker.address() or "" for worker in workers]
+    shown = json.loads(cli("top", "--once", "--json", "--interval", "0.5", *urls).stdout)
+    assert shown["problems"] == []
+    assert [row["assigned_partitions"] for row in shown["workers"]] == [each, each]
+    assert (shown["pipeline"]["input_partitions"], shown["pipeline"]["lag_records"]) == (PARTITIONS, 0)
+    assert shown["journeys"][0]["stages"][0] == {
+        "stage": "awareness",
+        "customers": {"in_progress": 0, "converted": 0, "dropped": 0},
+        "customers_came": 0,
+        "entered_per_second": 0,
+        "left_per_second": 0,
+    }
 
 
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGTERM, 0), (signal.SIGINT, 130)])
