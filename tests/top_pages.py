@@ -80,10 +80,11 @@ def healthy(partitions: int = 4, of: int = 8) -> dict[str, float]:
 
 def funnel(journey: str, *customers: tuple[int, int, int], stages: tuple[str, ...] = STAGES) -> dict[str, float]:
     """Return the customers of a journey: of each stage how many are in progress, converted and dropped."""
-    counts = dict(zip(stages, customers, strict=True))
+    here = dict(zip(stages, customers, strict=True))
+    came = {stage: tuple(map(sum, zip(*customers[place:], strict=True))) for place, stage in enumerate(stages)}
     return {
         f"{name} {journey},{stage},{outcome}": number
-        for name in ("cjstream_customers", "cjstream_furthest_customers")
+        for name, counts in (("cjstream_customers", here), ("cjstream_reached_customers", came))
         for stage, numbers in counts.items()
         for outcome, number in zip(("in_progress", "converted", "dropped"), numbers, strict=True)
     }

@@ -75,7 +75,7 @@ def _journey(name: str, seen: Sequence[Seen], growths: Sequence[Growth]) -> Jour
 def _stages(name: str, seen: Sequence[Seen], growths: Sequence[Growth]) -> list[Stage]:
     """Return the stages in the order of the page, which is that of the definition; who is outside comes last."""
     here = _of(name, totals(seen, CUSTOMERS, "journey", "stage", "outcome"))
-    furthest = _of(name, totals(seen, "cjstream_furthest_customers", "journey", "stage"))
+    came = _of(name, totals(seen, "cjstream_reached_customers", "journey", "stage"))
     came_in = _of(name, rates(growths, "cjstream_transitions_total", "journey", "to"))
     went_on = _of(name, rates(growths, "cjstream_transitions_total", "journey", "from"))
     order = [stage for stage in dict.fromkeys(stage for stage, _ in here) if stage != NONE]
@@ -83,11 +83,11 @@ def _stages(name: str, seen: Sequence[Seen], growths: Sequence[Growth]) -> list[
         Stage(
             stage=stage,
             customers={outcome: int(here[stage, outcome]) for outcome in OUTCOMES},
-            customers_came=sum(int(furthest[later,]) for later in order[place:]),
+            customers_came=int(came[stage,]),
             entered_per_second=came_in[stage,] if growths else None,
             left_per_second=went_on[stage,] if growths else None,
         )
-        for place, stage in enumerate([*order, NONE])
+        for stage in [*order, NONE]
     ]
     return stages if stages[-1].here else stages[:-1]
 
