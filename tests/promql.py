@@ -2,15 +2,12 @@
 
 import re
 from collections.abc import Iterable, Iterator, Mapping
-from functools import cache
-from pathlib import Path
 
 import promql_parser as promql
-from ruamel.yaml import YAML
 
 from cjstream.metrics import METRICS
+from tests.rule_files import RECORDINGS
 
-RULES = Path(__file__).parents[1] / "monitoring" / "prometheus" / "rules"
 TARGET = {"job", "instance", "worker"}  # that Prometheus and the supervisor add
 OTHERS: Mapping[str, set[str]] = {  # series that are not ours, and their labels beside those of the target
     "up": set(),
@@ -26,19 +23,11 @@ SUFFIX = re.compile(r"_(bucket|sum|count)$")
 CHOOSING = {"topk", "bottomk"}  # aggregations that keep the labels of what they choose
 
 
-@cache
-def recorded() -> frozenset[str]:
-    """Return the names of all recording rules."""
-    files = [YAML(typ="safe").load(path) for path in RULES.glob("*.yml")]
-    rules = [rule for file in files for group in file["groups"] for rule in group["rules"]]
-    return frozenset(rule["record"] for rule in rules)
-
-
 def labels_of(name: str) -> set[str]:
     """Return the labels of a metric's or recording rule's series. Raises KeyError if there is no such series."""
     if name in OTHERS:
         return TARGET | OTHERS[name]
-    if ":" in name and name in recorded():
+    if ":" in name and name in RECORDINGS:
         return {*name.partition(":")[0].split("_")}
     base = SUFFIX.sub("", name)
     if base in METRICS and METRICS[base].kind == "histogram" and base != name:

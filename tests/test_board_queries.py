@@ -6,7 +6,8 @@ import promql_parser as promql
 import pytest
 
 from cjstream.metrics import METRICS
-from tests.promql import RULES, labels_of, matchers, placeholders, result, selectors
+from tests.promql import labels_of, matchers, placeholders, result, selectors
+from tests.rule_files import PROMETHEUS
 from tests.test_boards import BOARDS, CHARTS, Object
 from tools.boards import queries, substitute
 
@@ -131,7 +132,7 @@ def test_every_metric_is_on_a_board_or_says_why_not() -> None:
         "cjstream_worker_up",  # CjstreamDown
     }
     asked = [target["expr"] for _, _, target in TARGETS]
-    text = " ".join([*asked, *(path.read_text(encoding="utf-8") for path in RULES.glob("*.yml"))])
+    text = " ".join([*asked, *(path.read_text(encoding="utf-8") for path in PROMETHEUS.glob("rules/*.yml"))])
     assert {name for name in METRICS if not re.search(rf"{name}(_bucket|_sum|_count)?\b", text)} == unseen
 
 

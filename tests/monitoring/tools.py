@@ -1,10 +1,8 @@
 """Where the tools from outside PyPI are."""
 
-import os
-import shutil
 from pathlib import Path
 
-FETCHED = Path(__file__).parents[2] / ".cache" / "tools" / "usr" / "bin"  # where `make tools` puts them
+from tools.debian import NotFetchedError, will_do
 
 
 def tool(name: str) -> Path:
@@ -12,9 +10,10 @@ def tool(name: str) -> Path:
 
     Raises FileNotFoundError, whose text says what to do.
     """
-    given = os.environ.get(name.upper())
-    found = shutil.which(given) if given else shutil.which(name, path=str(FETCHED)) or shutil.which(name)
+    try:
+        found, what = will_do(name), f"there is no {name} that is new enough"
+    except NotFetchedError as error:
+        found, what = None, str(error)
     if found is None:
-        what = f"{name.upper()}={given} is no program" if given else f"there is no {name}"
         raise FileNotFoundError(f"{what}: run `make tools`, or set {name.upper()} to its path")
     return Path(found)
