@@ -34,10 +34,14 @@ __all__ = [
     "Metric",
     "Metrics",
     "Sample",
+    "Series",
+    "Value",
     "read_samples",
 ]
 
-Source = Callable[[], Iterable[tuple[str, Labels, float]]]
+Series = tuple[str, Labels]  # name and labels
+Value = tuple[str, Labels, float]  # of one series
+Source = Callable[[], Iterable[Value]]
 Wrapper = TypeVar("Wrapper", Counter, Histogram)
 
 
@@ -54,11 +58,11 @@ class Metrics:
         self._gauges = _Gauges(table, self._count_scrape_error)
         registry.register(self._gauges)  # before the counters, so that a scrape shows its own errors
         # children by (name, labels), each parent by (name, ()): the library's own look-up locks and converts
-        self._counters: dict[tuple[str, Labels], Counter] = {
+        self._counters: dict[Series, Counter] = {
             (name, ()): Counter(name, row.help, row.labels, unit=row.unit, registry=registry)
             for name, row in _rows(table, "counter")
         }
-        self._histograms: dict[tuple[str, Labels], Histogram] = {
+        self._histograms: dict[Series, Histogram] = {
             (name, ()): Histogram(name, row.help, row.labels, unit=row.unit, registry=registry, buckets=row.buckets)
             for name, row in _rows(table, "histogram")
         }
@@ -154,7 +158,7 @@ class _Gauges(Collector):
                 family.add_metric(labels, value)
             yield family
 
-    def _read(self, source: Source) -> list[tuple[str, Labels, float]]:
+    def _read(self, source: Source) -> list[Value]:
         try:
             samples = [(name, tuple(map(str, labels)), float(value)) for name, labels, value in source()]
             for name, labels, _ in samples:
@@ -188,7 +192,7 @@ def _rows(table: Mapping[str, Metric], kind: str) -> list[tuple[str, Metric]]:
     return [(name, row) for name, row in table.items() if row.kind == kind]
 
 
-def _child(children: dict[tuple[str, Labels], Wrapper], name: str, labels: Labels) -> Wrapper:
+def _child(children: dict[Series, Wrapper], name: str, labels: Labels) -> Wrapper:
     child = children.get((name, labels))
     if child is None:
         child = children[name, labels] = children[name, ()].labels(*labels)

@@ -10,7 +10,7 @@ from cjstream.core.outputs import OUTCOMES
 from cjstream.core.policies import OTHER
 from cjstream.core.stages import Stage
 from cjstream.core.totals import DAY, NONE, TOUCHES
-from cjstream.metrics import Labels
+from cjstream.metrics import Series, Value
 from cjstream.stream.partition import Partition
 
 GAUGES: Mapping[str, str] = {  # of bookings, by their first word; the other words are the labels
@@ -24,11 +24,8 @@ GAUGES: Mapping[str, str] = {  # of bookings, by their first word; the other wor
     "open_feedback": "cjstream_waiting_customers",
 }
 
-Sample = tuple[str, Labels, float]
-Series = tuple[str, Labels]
 
-
-def samples(partitions: Iterable[Partition], active: Sequence[JourneyDefinition]) -> Iterator[Sample]:
+def samples(partitions: Iterable[Partition], active: Sequence[JourneyDefinition]) -> Iterator[Value]:
     """Yield what the totals of these partitions add up to; what nobody is in is there with 0."""
     empty = [series for definition in active for series in _empty(definition)]
     sums: Counter[Series] = Counter(dict.fromkeys(empty, 0))  # first: a page has its stages in their order
@@ -42,7 +39,7 @@ def samples(partitions: Iterable[Partition], active: Sequence[JourneyDefinition]
         yield from _funnel(definition, sums)
 
 
-def _funnel(definition: JourneyDefinition, sums: Mapping[Series, int]) -> Iterator[Sample]:
+def _funnel(definition: JourneyDefinition, sums: Mapping[Series, int]) -> Iterator[Value]:
     """Yield who came to each stage or further. Prometheus cannot add that up: it knows no order of stages."""
     journey, reached = definition.journey, Counter[str]()
     for stage in reversed(_in_order(definition)):

@@ -8,7 +8,7 @@ from faust.types import TP
 
 from cjstream.core.facts import MICROS, NAMES
 from cjstream.core.policies import OTHER
-from cjstream.metrics import Labels
+from cjstream.metrics import Labels, Value
 from cjstream.stream.tally import channels_of
 
 if TYPE_CHECKING:
@@ -16,13 +16,11 @@ if TYPE_CHECKING:
 
 MAX_CURRENCIES = 10  # as labels; the money of any more goes together under `other`
 
-Sample = tuple[str, Labels, float]
-
 
 def register(app: "JourneyApp") -> None:
     """Let `app.metrics` ask for these at every scrape."""
 
-    def facts() -> Iterator[Sample]:
+    def facts() -> Iterator[Value]:
         yield "cjstream_facts_lag_records", (), sum(_lag(app, number) for number in app.facts.owned())
         parts = [part.sums() for part in app.facts.parts()]
         yield from samples(parts, channels_of(app.partitions.active))
@@ -34,7 +32,7 @@ def _lag(app: "JourneyApp", number: int) -> int:
     return int(app.consumer.lag(TP(app.settings.facts, number)))
 
 
-def samples(parts: Iterable[dict[tuple[str, str, str], tuple[int, int]]], channels: set[str]) -> Iterator[Sample]:
+def samples(parts: Iterable[dict[tuple[str, str, str], tuple[int, int]]], channels: set[str]) -> Iterator[Value]:
     """Yield facts known, and the sums of those with a meaning, from the `Facts.sums()` of each partition.
 
     Labels come from closed lists; a channel that is not in `channels`, and any other name, is `other`. No currency is

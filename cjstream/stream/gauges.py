@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from time import monotonic
 from typing import TYPE_CHECKING
 
-from cjstream.metrics import Labels
+from cjstream.metrics import Value
 from cjstream.ops import NO_PARTITION
 from cjstream.stream import customer_gauges
 from cjstream.stream.lag import Lag
@@ -18,24 +18,22 @@ from cjstream.stream.zeros import series_of
 if TYPE_CHECKING:
     from cjstream.stream.app import JourneyApp
 
-Sample = tuple[str, Labels, float]
-
 
 def register(app: "JourneyApp") -> None:
     """Let `app.metrics` ask for these at every scrape, and have what the journeys will count, at 0."""
     for name, labels in series_of(app.partitions.active):
         app.metrics.show(name, labels)
 
-    def customers() -> Iterator[Sample]:
+    def customers() -> Iterator[Value]:
         return customer_gauges.samples(app.partitions.opened(), app.partitions.active)
 
-    def partitions() -> Iterator[Sample]:
+    def partitions() -> Iterator[Value]:
         return _partitions(app)
 
-    def worker() -> Iterator[Sample]:
+    def worker() -> Iterator[Value]:
         return _worker(app)
 
-    def lag() -> Iterator[Sample]:
+    def lag() -> Iterator[Value]:
         return lags.samples()
 
     lags = Lag(app)
@@ -43,7 +41,7 @@ def register(app: "JourneyApp") -> None:
         app.metrics.add_source(source)
 
 
-def _partitions(app: "JourneyApp") -> Iterator[Sample]:
+def _partitions(app: "JourneyApp") -> Iterator[Value]:
     for partition in app.partitions.opened():
         labels = (str(partition.number),)
         yield "cjstream_pending_records", labels, partition.publisher.waiting
@@ -53,7 +51,7 @@ def _partitions(app: "JourneyApp") -> Iterator[Sample]:
         yield "cjstream_store_bytes", labels, partition.rows.store.size_bytes()
 
 
-def _worker(app: "JourneyApp") -> Iterator[Sample]:
+def _worker(app: "JourneyApp") -> Iterator[Value]:
     yield "cjstream_ready", (), float(ready(app)[0])
     yield "cjstream_input_partitions", (), app.partition_count
     yield "cjstream_assigned_partitions", (), len(list(app.partitions.opened()))

@@ -10,13 +10,11 @@ from typing import TYPE_CHECKING
 
 from faust.types import TP
 
-from cjstream.metrics import Labels
+from cjstream.metrics import Value
 from cjstream.stream.publisher import Publisher
 
 if TYPE_CHECKING:
     from cjstream.stream.app import JourneyApp
-
-Sample = tuple[str, Labels, float]
 
 
 class Lag:
@@ -26,7 +24,7 @@ class Lag:
         self._app = app
         self._level_ms: dict[int, int] = {}  # partition -> when it was last seen without a lag
 
-    def samples(self) -> Iterator[Sample]:
+    def samples(self) -> Iterator[Value]:
         """Yield the lag of each open partition."""
         for partition in self._app.partitions.opened():
             number = partition.number

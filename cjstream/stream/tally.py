@@ -10,13 +10,13 @@ from cjstream.core.outcome import stage_in
 from cjstream.core.outputs import Signal, StageTransition
 from cjstream.core.policies import OTHER
 from cjstream.core.state import CustomerState
-from cjstream.metrics import Labels, Metrics
+from cjstream.metrics import Labels, Metrics, Series
 
 SLA = "sla_"
 Verdict = tuple[str, str | None]  # of one touchpoint, with its channel
 
 
-class Tally(Counter[tuple[str, Labels]]):
+class Tally(Counter[Series]):
     """What is to be added to counters, by name and labels; `observed` are values for histograms."""
 
     def __init__(self) -> None:

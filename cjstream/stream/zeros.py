@@ -17,13 +17,11 @@ from cjstream.core.measures.sentiment import BANDS, SENTIMENTS
 from cjstream.core.measures.watches import FORBIDDEN, TOO_SLOW, UNEXPECTED
 from cjstream.core.policies import OTHER
 from cjstream.core.stages import OUTSIDE
-from cjstream.metrics import Labels
+from cjstream.metrics import Series
 from cjstream.stream.tally import channels_of
 
 SLA_RESULTS = ("met", "breached", "due_soon")
 DEVIATIONS = (SKIPPED, UNEXPECTED, FORBIDDEN, TOO_SLOW)
-
-Series = tuple[str, Labels]
 
 
 def series_of(active: Iterable[JourneyDefinition]) -> Iterator[Series]:
